@@ -1,0 +1,137 @@
+"""The settings, as frozen values with their built-in defaults. `config` reads and layers them.
+
+Stages take the one section that they need, never the whole. Times are in seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group of settings: no unknown key gets in."""
+
+
+class Limits(_Section, frozen=True):
+    """How much of an image is read before it counts as hostile. Over a limit is an error that names the setting."""
+
+    manifest_size: int = 4 * 1024**2
+    config_size: int = 16 * 1024**2
+    index_entries: int = 256
+    index_depth: int = 4
+    layers: int = 512
+    layer_size: int = 16 * 1024**3
+    """Uncompressed bytes of one layer."""
+    image_size: int = 64 * 1024**3
+    """Uncompressed bytes of all layers."""
+    compression_ratio: int = 1100
+    """Uncompressed over compressed bytes of a layer, once it is over 64 MiB. (DEFLATE itself cannot pass 1032.)"""
+    layer_entries: int = 3_000_000
+    path_length: int = 4096
+    metadata_file_size: int = 128 * 1024**2
+    """A package database or other metadata file that is read whole."""
+
+
+class Http(_Section, frozen=True):
+    """Time-outs of every request. budget: for one request with all its retries."""
+
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    budget: float = 300.0
+    retries: int = 5
+
+
+class Host(_Section, frozen=True):
+    """A server by `host[:port]`. The verification of TLS is off only where `insecure` names the host."""
+
+    ca_file: str = ""
+    insecure: bool = False
+    plain_http: bool = False
+
+
+class Cache(_Section, frozen=True):
+    """Where blobs and layer analyses are kept. Empty: `$XDG_CACHE_HOME/imagegate`."""
+
+    directory: str = ""
+    max_size: int = 20 * 1024**3
+
+
+class AnalysisSettings(_Section, frozen=True):
+    """catalogers: `auto` runs syft only where a layer holds what no native cataloger reads.
+
+    retrieve: absolute paths whose contents policies ask for.
+    """
+
+    catalogers: Literal["auto", "native", "syft"] = "auto"
+    retrieve: tuple[str, ...] = ("/etc/passwd",)
+    retrieve_max_size: int = 1024**2
+
+
+class Advisories(_Section, frozen=True):
+    """database: the SQLite file; empty: `advisories.sqlite` in the cache directory.
+
+    max_age_days: data older than this counts as missing ("could not decide"); 0: no limit but the policy's own.
+    """
+
+    database: str = ""
+    max_age_days: int = 0
+
+
+class PolicySettings(_Section, frozen=True):
+    """bundle: the policy document. unmapped: what an image that no mapping matches gets (the engine passes it)."""
+
+    bundle: str = ""
+    compat: Literal["strict", "engine"] = "strict"
+    unmapped: Literal["error", "go"] = "error"
+    missing_advisories: Literal["error", "go"] = "error"
+    """What an image gets that has packages of an ecosystem the database has no advisories for."""
+
+
+class Trusted(_Section, frozen=True):
+    """The trusted registry. bases: regexes, one of which `registry/repo` of a base must match whole; empty: any."""
+
+    registry: str = ""
+    bases: tuple[str, ...] = ()
+    base_roles: tuple[str, ...] = ("targets/releases", "targets")
+
+
+class NotarySettings(_Section, frozen=True):
+    """server: URL of the Notary server. keys: directory of the key store; empty: `$IMAGEGATE_NOTARY_KEYS`.
+
+    pins: per repository glob, ids of the root keys (or certificate file) that are trusted from the start. Without a pin
+    the root is trusted on first use only where trust_on_first_use says so; from then on it is held in the cache.
+    signer: name of the delegation `targets/<signer>` to sign with, besides `targets/releases`; empty: sign `targets`.
+    """
+
+    server: str = ""
+    keys: str = ""
+    pins: dict[str, tuple[str, ...]] = {}
+    trust_on_first_use: bool = False
+    signer: str = ""
+    roles: tuple[str, ...] = ("targets/releases", "targets")
+    """Roles whose word counts when a tag is verified, first match wins."""
+
+
+class Docker(_Section, frozen=True):
+    """The Docker engine. host: as DOCKER_HOST; empty: the environment's."""
+
+    host: str = ""
+    timeout: float = 600.0
+
+
+class Settings(_Section, frozen=True):
+    """All settings."""
+
+    platform: str = "linux/amd64"
+    hosts: dict[str, Host] = {}
+    limits: Limits = Limits()
+    http: Http = Http()
+    cache: Cache = Cache()
+    docker: Docker = Docker()
+    analysis: AnalysisSettings = AnalysisSettings()
+    advisories: Advisories = Advisories()
+    policy: PolicySettings = PolicySettings()
+    trusted: Trusted = Trusted()
+    notary: NotarySettings = NotarySettings()
