@@ -10,6 +10,11 @@ import msgspec
 from imagegate.model import Digest, Repository, Target, VerifiedTarget
 
 
+def superseded_name(target: Target) -> str:
+    """Return the name under which a replaced target stays signed: the tag and the digest's first 12 digits."""
+    return f"{target.name[:100]}.superseded-{target.digest[7:19]}"
+
+
 class SignReceipt(msgspec.Struct, frozen=True):
     """What a signing left on the server. roles: those signed; initialised: whether the repository was new to Notary."""
 
@@ -23,11 +28,14 @@ class SignReceipt(msgspec.Struct, frozen=True):
 class Signer(Protocol):
     """Adds targets to a repository's trust data."""
 
-    def sign(self, repository: Repository, targets: Sequence[Target], *, keep: Sequence[Target] = ()) -> SignReceipt:
+    def sign(self, repository: Repository, targets: Sequence[Target], *, replace: bool = False) -> SignReceipt:
         """Sign all targets in one publish, on top of what is there; read back what was published and verify it.
 
-        A concurrent publish is rebased on and retried. keep: superseded targets to hold under a name of their own, in
-        the same publish. Raises TrustError, NotTrusted (the present data does not verify), NetworkError.
+        A concurrent publish is rebased on and retried; what is signed already is not published again. The server's
+        version check makes this the lock on a tag's name: when the fresh data signs the name as another digest, the
+        call raises TagConflict, or, with `replace`, signs the new one and keeps the old digest in the same publish
+        under `superseded_name`, so that a tag that still points at it is never without a signature.
+        Raises TrustError, NotTrusted (the present data does not verify), TagConflict, NetworkError.
         """
 
 
