@@ -6,6 +6,7 @@ They are msgspec structs, so that each can be written to and read from JSON and 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
@@ -486,6 +487,14 @@ class Problem(msgspec.Struct, frozen=True):
     details: str
 
 
+class Verdict(StrEnum):
+    """The gate's answer. Undecided is neither a pass nor a stop: something kept a rule from being evaluated."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    STOP = "stop"
+    UNDECIDED = "undecided"
+
+
 class Evaluation(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/evaluation/1"):
     """The verdict on one image under one policy bundle. findings: every trigger that fired, allowlisted ones too."""
 
@@ -503,9 +512,17 @@ class Evaluation(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate
     platform: str = ""
 
     @property
-    def passed(self) -> bool:
-        """Go and warn pass, stop does not. (Anchore Engine, PolicyEvaluation.)"""
-        return self.final_action is not Action.STOP
+    def verdict(self) -> Verdict:
+        """Go and warn pass, stop does not (Anchore Engine, PolicyEvaluation); an error problem leaves it undecided."""
+        if any(problem.severity == "error" for problem in self.problems):
+            return Verdict.UNDECIDED
+        return Verdict.STOP if self.final_action is Action.STOP else Verdict.PASS
+
+
+def joint_verdict(evaluations: Sequence[Evaluation]) -> Verdict:
+    """Return the verdict on several evaluations together: all must be decided and pass; none at all is undecided."""
+    verdicts = {evaluation.verdict for evaluation in evaluations} or {Verdict.UNDECIDED}
+    return next(verdict for verdict in (Verdict.UNDECIDED, Verdict.STOP, Verdict.PASS) if verdict in verdicts)
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
