@@ -1,0 +1,63 @@
+"""The command's entry point, and the one place that catches errors and turns them into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from imagegate import __version__
+
+
+def main() -> NoReturn:
+    """Run the command and exit with 0 (pass), 1 (stopped by policy or trust) or 2 (could not decide)."""
+    if sys.argv[1:] in (["version"], ["--version"]):
+        # Scripts ask for it in loops, and importing click would more than double its time.
+        print(f"imagegate {__version__}")
+        sys.exit(0)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; every error is told in a line or two on standard error."""
+    import os
+
+    import click
+
+    from imagegate.cli.root import root
+    from imagegate.errors import ImagegateError
+
+    debug = "--debug" in arguments or bool(os.environ.get("IMAGEGATE_DEBUG"))
+    try:
+        result = root(arguments, prog_name="imagegate", standalone_mode=False)
+    except ImagegateError as error:
+        _explain(str(error), debug)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        _explain("interrupted; running the same command again finishes the job", debug)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output went away; python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except Exception as error:  # noqa: BLE001 - the one place where a defect of ours becomes an exit code
+        kind = type(error).__name__
+        _explain(f"internal error, {kind}: {error}. This is a defect of imagegate; --debug shows where", debug)
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+def _explain(text: str, debug: bool) -> None:
+    from imagegate.cli.console import printable
+
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"imagegate: {printable(text)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

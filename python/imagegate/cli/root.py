@@ -1,0 +1,75 @@
+"""The root command: global options, and verbs that are imported only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+from difflib import get_close_matches
+
+import click
+
+from imagegate import __version__
+from imagegate.cli.app import App
+
+VERBS: dict[str, tuple[str, str]] = {
+    "build": ("build:build", "Build an image on verified base images, pinned by digest."),
+    "analyze": ("analyze:analyze", "List what an image holds: packages, files, users, configuration."),
+    "check": ("check:check", "Evaluate a policy on images, and change nothing."),
+    "gate": ("gate:gate", "Evaluate an image; if it passes, copy, sign, verify and tag it."),
+    "promote": ("gate:promote", "Gate an image that is named by its digest."),
+    "sign": ("trust:sign", "Sign what is in the trusted registry already."),
+    "verify": ("trust:verify", "Verify a tag's signature as a consumer would."),
+    "base": ("base:base", "Verify the base images of a Dockerfile."),
+    "db": ("db:db", "Fill and inspect the advisory database."),
+    "config": ("config:config", "Show the settings in force."),
+    "version": ("version:version", "Print the version."),
+}
+"""Verb to where it is, and its line in `--help`, which imports none of them."""
+
+
+class Verbs(click.Group):
+    """A group that imports a verb when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        found: click.Command = getattr(importlib.import_module(f"imagegate.cli.{module}"), name)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS:
+            near = get_close_matches(args[0], list(VERBS), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no verb {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, summary) for verb, (_, summary) in VERBS.items()])
+
+
+@click.group(
+    cls=Verbs,
+    subcommand_metavar="VERB [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--config", "config_file", metavar="FILE", help="Project settings (default: imagegate.yaml, if there).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no messages, only results and errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(__version__, prog_name="imagegate", message="%(prog)s %(version)s")
+@click.pass_context
+def root(ctx: click.Context, config_file: str | None, as_json: bool, quiet: bool, debug: bool) -> None:
+    """A gate between "an image was built" and "an image may be pulled".
+
+    Images are evaluated against Anchore policies and, only if they pass, copied by digest into a trusted registry,
+    signed with Notary, verified there and tagged.
+
+    Exit codes: 0 pass, 1 stopped by policy or by trust, 2 could not decide.
+    """
+    ctx.obj = App(config_file=config_file, as_json=as_json, quiet=quiet, debug=debug)
