@@ -1,0 +1,53 @@
+"""`imagegate check`: evaluate a policy on images, and change nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imagegate.cli.app import App
+from imagegate.cli.options import IMAGE, output_option, platform_options, policy_options, split_outputs
+from imagegate.cli.verdict import EXIT_CODES, publish
+from imagegate.model import Evaluation, ImageRef, RegistryRef, joint_verdict
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=IMAGE, metavar="IMAGE...")
+@policy_options
+@click.option("--as", "name", metavar="REGISTRY/REPO:TAG", help="Evaluate under this name, which mappings see.")
+@platform_options
+@output_option
+@click.pass_obj
+def check(
+    app: App,
+    images: tuple[ImageRef, ...],
+    dockerfile: Path | None,
+    name: str | None,
+    all_platforms: bool,
+    outputs: tuple[str, ...],
+) -> int:
+    """Evaluate a policy on images, and change nothing.
+
+    IMAGE is registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR[:ref] or docker-archive:FILE.
+    """
+    reports = split_outputs(outputs)
+    judge = app.factory.judge(dockerfile)
+    evaluations: list[Evaluation] = []
+    for reference in images:
+        with app.factory.open(reference) as source:
+            image = app.factory.resolve(source, all_platforms=all_platforms)
+            published = name or _name(reference)
+            evaluations += [judge(each, source, published).evaluation for each in image.images]
+    verdict = joint_verdict(evaluations)
+    publish(app, evaluations, reports, next_step="")
+    return EXIT_CODES[verdict]
+
+
+def _name(reference: ImageRef) -> str:
+    """Return the name that mappings see: an image from no registry is one of the registry `localhost`."""
+    if isinstance(reference, RegistryRef):
+        return f"{reference.repository}:{reference.tag or 'latest'}"
+    text = reference.name or Path(getattr(reference, "path", "image")).stem
+    repository, _, tag = text.rpartition(":") if ":" in text.rpartition("/")[2] else (text, "", "latest")
+    return f"localhost/{repository.strip('/')}:{tag}"

@@ -1,0 +1,126 @@
+"""`imagegate gate` and `imagegate promote`: the whole straight line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from imagegate.cli.app import App
+from imagegate.cli.options import IMAGE, REPOSITORY, output_option, platform_options, policy_options, split_outputs
+from imagegate.cli.verdict import EXIT_CODES, publish
+from imagegate.errors import UsageError
+from imagegate.gate import Outcome, Promotion, Stages
+from imagegate.gate import gate as run_gate
+from imagegate.model import ImageRef, RegistryRef, Repository, Verdict
+
+
+@click.command()
+@click.argument("image", type=IMAGE)
+@click.option("--to", "repository", type=REPOSITORY, required=True, help="The trusted repository to promote into.")
+@click.option("--tag", "tags", multiple=True, help="Tag to give. May repeat. Default: the image's own tag.")
+@policy_options
+@platform_options
+@click.option("--overwrite-tag", is_flag=True, help="Let a released tag move to this image.")
+@click.option("--dry-run", is_flag=True, help="Stop after the verdict: copy, sign and tag nothing.")
+@output_option
+@click.pass_obj
+def gate(
+    app: App,
+    image: ImageRef,
+    repository: Repository,
+    tags: tuple[str, ...],
+    dockerfile: Path | None,
+    all_platforms: bool,
+    overwrite_tag: bool,
+    dry_run: bool,
+    outputs: tuple[str, ...],
+) -> int:
+    """Evaluate an image; if it passes, copy it by digest, sign it, verify it and, last, tag it.
+
+    IMAGE is registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR[:ref] or docker-archive:FILE. A
+    tag is resolved once; from then on everything is addressed by digest.
+    """
+    promotion = Promotion(repository, _tags(image, tags), overwrite_tag)
+    return _run(app, image, promotion, dockerfile, all_platforms, dry_run, outputs)
+
+
+@click.command()
+@click.argument("image", type=IMAGE, metavar="REGISTRY/REPO@SHA256:...")
+@click.option("--to", "repository", type=REPOSITORY, required=True, help="The trusted repository to promote into.")
+@click.option("--tag", "tags", multiple=True, help="Tag to give. May repeat.")
+@policy_options
+@platform_options
+@click.option("--overwrite-tag", is_flag=True, help="Let a released tag move to this image.")
+@output_option
+@click.pass_obj
+def promote(
+    app: App,
+    image: ImageRef,
+    repository: Repository,
+    tags: tuple[str, ...],
+    dockerfile: Path | None,
+    all_platforms: bool,
+    overwrite_tag: bool,
+    outputs: tuple[str, ...],
+) -> int:
+    """Gate an image that is named by its digest.
+
+    For the job that holds the signing key and is told a digest by somebody else. It always evaluates: what others say
+    about an image is no evidence, and the cache makes it cheap.
+    """
+    if not isinstance(image, RegistryRef) or image.digest is None:
+        raise UsageError(
+            f"promote takes an image by digest, and {image} has none",
+            hint="Use registry/repo@sha256:..., as `gate` and `check` print it.",
+        )
+    promotion = Promotion(repository, _tags(image, tags), overwrite_tag)
+    return _run(app, image, promotion, dockerfile, all_platforms, False, outputs)
+
+
+def _run(
+    app: App,
+    image: ImageRef,
+    promotion: Promotion,
+    dockerfile: Path | None,
+    all_platforms: bool,
+    dry_run: bool,
+    outputs: tuple[str, ...],
+) -> int:
+    reports = split_outputs(outputs)
+    factory = app.factory
+    factory.require_trusted(promotion.repository)
+    stages = Stages(
+        open=factory.open_pushable,
+        resolve=lambda source: factory.resolve(source, all_platforms=all_platforms),
+        judge=factory.judge(dockerfile),
+        destination=factory.destination,
+        signer=factory.signer,
+        verifier=factory.verifier,
+        progress=app.progress,
+        clock=lambda: datetime.now(UTC),
+    )
+    outcome = run_gate(image, promotion, stages, dry_run=dry_run)
+    publish(app, outcome.evaluations, reports, next_step=_next_step(outcome, promotion, dry_run), document=outcome)
+    return EXIT_CODES[outcome.verdict]
+
+
+def _tags(image: ImageRef, tags: tuple[str, ...]) -> tuple[str, ...]:
+    from imagegate.image.reference import parse_tag
+
+    if tags:
+        return tuple(dict.fromkeys(parse_tag(tag) for tag in tags))
+    if isinstance(image, RegistryRef) and image.tag:
+        return (image.tag,)
+    raise UsageError(f"no tag to promote {image} under", hint="Give one with --tag.")
+
+
+def _next_step(outcome: Outcome, promotion: Promotion, dry_run: bool) -> str:
+    names = ", ".join(f"{promotion.repository}:{tag}" for tag in promotion.tags)
+    if outcome.record:
+        roles = ", ".join(dict.fromkeys(signature.role for signature in outcome.record.signatures))
+        return f"promoted: {names} is {outcome.record.digest}, signed by {roles}, verified and tagged."
+    if outcome.verdict is Verdict.PASS and dry_run:
+        return f"dry run: it would be promoted as {names}; nothing was copied, signed or tagged."
+    return "nothing was copied, signed or tagged."

@@ -1,0 +1,108 @@
+"""Options and argument types that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from imagegate.model import ImageRef, Repository
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class ReferenceType(click.ParamType):
+    """`registry/repo:tag`, `…@sha256:…`, `docker-daemon:NAME`, `oci:DIR[:ref]` or `docker-archive:FILE`."""
+
+    name = "image"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ImageRef:  # noqa: ARG002
+        from imagegate.image.reference import parse
+
+        return parse(value) if isinstance(value, str) else value
+
+
+class RepositoryType(click.ParamType):
+    """`registry/repo`, with no tag."""
+
+    name = "repository"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Repository:  # noqa: ARG002
+        from imagegate.image.reference import parse_repository
+
+        return parse_repository(value) if isinstance(value, str) else value
+
+
+IMAGE = ReferenceType()
+REPOSITORY = RepositoryType()
+
+
+def setting(*names: str, key: str, help: str, **options: Any) -> Callable[[Verb], Verb]:  # noqa: A002 - click's word
+    """Return an option that is a setting: it joins the layers as the flag of `key`, so that locks hold for it."""
+
+    def take(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ARG001 - click's signature
+        ctx.obj.set_flags({key: value})
+        return value
+
+    return click.option(*names, callback=take, expose_value=False, help=help, **options)
+
+
+def platform_options(verb: Verb) -> Verb:
+    """`--platform` and `--all-platforms`."""
+    verb = click.option("--all-platforms", is_flag=True, help="Take every platform of an index; all must pass.")(verb)
+    return setting("--platform", key="platform", metavar="OS/ARCH[/VARIANT]", help="The platform of an index to take.")(
+        verb
+    )
+
+
+def policy_options(verb: Verb) -> Verb:
+    """`--policy`, `--dockerfile` and `--compat`."""
+    verb = click.option(
+        "--dockerfile",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The Dockerfile that the image was built from.",
+    )(verb)
+    verb = setting(
+        "--compat",
+        key="policy.compat",
+        type=click.Choice(["strict", "engine"]),
+        help="engine: repeat the quirks of Anchore Engine.",
+    )(verb)
+    return setting(
+        "--policy", key="policy.bundle", metavar="NAME|FILE", help="Policy document: a file, or the name of a shipped one."
+    )(verb)
+
+
+def output_option(verb: Verb) -> Verb:
+    """`--output FORMAT=FILE`, which may repeat."""
+    return click.option(
+        "--output",
+        "-o",
+        "outputs",
+        multiple=True,
+        metavar="FORMAT=FILE",
+        help="Write a report: json, junit, sarif or markdown. May repeat.",
+    )(verb)
+
+
+def split_outputs(outputs: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    """Return FORMAT=FILE pairs. Raises UsageError for a format that there is not, before any work is done."""
+    from difflib import get_close_matches
+
+    from imagegate.errors import UsageError
+    from imagegate.report import FORMATS
+
+    pairs = []
+    for text in outputs:
+        name, equals, file = text.partition("=")
+        if not equals or not file:
+            raise UsageError(f"--output {text!r} is not FORMAT=FILE", hint=f"Formats: {', '.join(FORMATS)}.")
+        if name not in FORMATS:
+            near = get_close_matches(name, list(FORMATS), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Formats: {', '.join(FORMATS)}."
+            raise UsageError(f"--output: there is no format {name!r}", hint=hint)
+        pairs.append((name, Path(file)))
+    return tuple(pairs)

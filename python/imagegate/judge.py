@@ -1,0 +1,59 @@
+"""Judging one image: analyse it, ask the advisories and the base's proof where the policy needs them, evaluate.
+
+`check` and `gate` share it. It works over the interfaces; what it needs from disk and network comes in as callables, and
+is called only when the policy has a rule that asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from imagegate.dockerfile import Dockerfile
+from imagegate.errors import AdvisoryError
+from imagegate.gate import Judgement
+from imagegate.image.source import ImageSource
+from imagegate.model import Analysis, BaseProof, PlatformImage, VulnerabilityReport
+from imagegate.policy.document import PolicyBundle
+from imagegate.policy.evaluate import evaluate
+from imagegate.policy.facts import Facts
+from imagegate.settings import Advisories, PolicySettings
+
+
+@dataclass(frozen=True)
+class PolicyJudge:
+    """A `gate.Judge` over one policy bundle."""
+
+    bundle: PolicyBundle
+    policy: PolicySettings
+    advisories: Advisories
+    dockerfile: Dockerfile | None
+    analyze: Callable[[PlatformImage, ImageSource], Analysis]
+    match: Callable[[Analysis], VulnerabilityReport]
+    prove_base: Callable[[PlatformImage], BaseProof]
+    clock: Callable[[], datetime]
+
+    def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
+        """Evaluate the image under the name that it is, or would be, published as."""
+        analysis = self.analyze(image, source)
+        now = self.clock()
+        report = self.match(analysis) if self.bundle.uses_gate("vulnerabilities") else None
+        if report:
+            self._refuse_old(report, now)
+        base = self.prove_base(image) if self.bundle.uses_gate("base_image") else None
+        facts = Facts(analysis=analysis, dockerfile=self.dockerfile, vulnerabilities=report, base=base)
+        return Judgement(evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now), base)
+
+    def _refuse_old(self, report: VulnerabilityReport, now: datetime) -> None:
+        if not self.advisories.max_age_days:
+            return
+        limit = timedelta(days=self.advisories.max_age_days)
+        old = [feed for feed in report.feeds if now - feed.synced_at > limit]
+        if old:
+            oldest = min(old, key=lambda feed: feed.synced_at)
+            raise AdvisoryError(
+                f"advisories for {', '.join(feed.ecosystem for feed in old)} are too old to decide by",
+                why=f"fetched {oldest.synced_at:%Y-%m-%d}, the limit is {self.advisories.max_age_days} days",
+                hint="Import newer ones with `imagegate db import`.",
+            )
