@@ -21,7 +21,9 @@ from imagegate.model import Analysis, ImageRef
     type=click.Choice(["auto", "native", "syft"]),
     help="auto: native ones, and syft where a layer holds what they do not read.",
 )
-@click.option("--output", "-o", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document there.")
+@click.option(
+    "--output", "-o", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document there."
+)
 @click.pass_obj
 def analyze(app: App, image: ImageRef, all_platforms: bool, file: Path | None) -> None:
     """List what an image holds: packages, files, users, configuration.
@@ -47,7 +49,11 @@ def analyze(app: App, image: ImageRef, all_platforms: bool, file: Path | None) -
 def _summary(analysis: Analysis) -> str:
     from imagegate.cli.console import printable
 
-    distro = f"{analysis.distro.name or analysis.distro.id} {analysis.distro.version}" if analysis.distro else "no distribution"
+    distro = (
+        f"{analysis.distro.name or analysis.distro.id} {analysis.distro.version}"
+        if analysis.distro
+        else "no distribution"
+    )
     packages = Counter(package.type.value for package in analysis.packages)
     lines = [
         f"{analysis.digest}  {analysis.platform}  {analysis.size / 1e6:.1f} MB in {len(analysis.layers)} layers",

@@ -82,3 +82,10 @@ class Bars:
 def progress(quiet: bool) -> Progress:
     """Return bars when a person watches, silence otherwise."""
     return Bars() if not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else NoProgress()
+
+
+def width() -> int:
+    """Return how many columns a result may take."""
+    import shutil
+
+    return min(shutil.get_terminal_size((100, 24)).columns, 160)

@@ -16,7 +16,9 @@ def db() -> None:
 
 
 @db.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="DIR|ZIP|FILE...")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="DIR|ZIP|FILE..."
+)
 @click.pass_obj
 def import_(app: App, paths: tuple[Path, ...]) -> None:
     """Import OSV records: directories, OSV export archives, .json and .jsonl files, gzip or not.
@@ -46,4 +48,6 @@ def status(app: App) -> None:
     width = max((len(feed.ecosystem) for feed in feeds), default=0)
     for feed in feeds:
         newest = f", newest record {feed.newest:%Y-%m-%d}" if feed.newest else ""
-        click.echo(f"{feed.ecosystem:{width}}  {feed.records:>8} records, imported {feed.synced_at:%Y-%m-%d %H:%M}{newest}")
+        click.echo(
+            f"{feed.ecosystem:{width}}  {feed.records:>8} records, imported {feed.synced_at:%Y-%m-%d %H:%M}{newest}"
+        )

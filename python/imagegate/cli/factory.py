@@ -1,0 +1,213 @@
+"""The factory: the one place that names the concrete classes behind the interfaces."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagegate.errors import ConfigError, UsageError
+from imagegate.model import (
+    Analysis,
+    ArchiveRef,
+    BaseProof,
+    DaemonRef,
+    FeedState,
+    ImageRef,
+    LayoutRef,
+    PlatformImage,
+    RegistryRef,
+    Repository,
+    ResolvedImage,
+    VulnerabilityReport,
+)
+from imagegate.progress import Progress
+from imagegate.settings import Settings
+
+if TYPE_CHECKING:
+    from imagegate.dockerfile import Dockerfile
+    from imagegate.http.client import HttpClient
+    from imagegate.image.cache import BlobCache
+    from imagegate.image.source import ImageSource
+    from imagegate.judge import PolicyJudge
+    from imagegate.policy.document import PolicyBundle
+    from imagegate.registry.destination import Destination
+    from imagegate.trust.signing import Signer, Verifier
+
+
+class Factory:
+    """Makes what the verbs need from the settings, each thing once and only when it is asked for."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self._settings, self._progress = settings, progress
+
+    @cached_property
+    def cache_directory(self) -> Path:
+        """Where blobs, layer analyses, trust data and, by default, the advisories are kept."""
+        named = self._settings.cache.directory
+        if named:
+            return Path(named).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imagegate"
+
+    @cached_property
+    def http(self) -> HttpClient:
+        from imagegate.http.client import HttpClient
+
+        return HttpClient(self._settings.http, self._settings.hosts)
+
+    @cached_property
+    def blobs(self) -> BlobCache:
+        from imagegate.image.cache import BlobCache
+
+        return BlobCache(self.cache_directory / "blobs", self._settings.cache.max_size)
+
+    def open(self, reference: ImageRef) -> ImageSource:
+        """Open an image for reading."""
+        if isinstance(reference, RegistryRef):
+            from imagegate.image.cache import CachedSource
+            from imagegate.registry.source import RegistrySource
+
+            return CachedSource(RegistrySource(reference, self.http, self._settings.limits), self.blobs)
+        if isinstance(reference, LayoutRef):
+            from imagegate.image.layout import LayoutSource
+
+            return LayoutSource(reference, self._settings.limits)
+        if isinstance(reference, ArchiveRef):
+            from imagegate.image.archive import ArchiveSource
+
+            return ArchiveSource(reference, self._settings.limits)
+        from imagegate.image.daemon import DaemonSource
+
+        return DaemonSource(reference, self.blobs, self._settings.docker, self._settings.limits)
+
+    def open_pushable(self, reference: ImageRef) -> ImageSource:
+        """Open an image that has, or is given, a manifest and compressed layers, as a registry wants them."""
+        source = self.open(reference)
+        if not isinstance(reference, ArchiveRef | DaemonRef):
+            return source
+        from imagegate.image.repack import repack
+
+        return repack(source, self.blobs, self._progress)
+
+    def resolve(self, source: ImageSource, *, all_platforms: bool = False) -> ResolvedImage:
+        """Look once at what the source's reference names."""
+        from imagegate.image.reference import parse_platform
+        from imagegate.image.resolve import resolve
+
+        platform = parse_platform(self._settings.platform)
+        return resolve(source, platform=platform, all_platforms=all_platforms, limits=self._settings.limits)
+
+    def analyze(self, image: PlatformImage, source: ImageSource) -> Analysis:
+        """Analyse one image, layer by layer through the cache."""
+        from imagegate.analysis.analyze import analyze
+        from imagegate.analysis.store import LayerStore
+
+        return analyze(
+            image,
+            source,
+            settings=self._settings.analysis,
+            limits=self._settings.limits,
+            store=LayerStore(self.cache_directory / "analyses"),
+            progress=self._progress,
+        )
+
+    @cached_property
+    def database_file(self) -> Path:
+        """Where the advisories are."""
+        named = self._settings.advisories.database
+        return Path(named).expanduser() if named else self.cache_directory / "advisories.sqlite"
+
+    def feeds(self) -> tuple[FeedState, ...]:
+        """Return the state of each ecosystem of the advisory database."""
+        from imagegate.vulnerability.database import AdvisoryDatabase
+
+        with AdvisoryDatabase(self.database_file) as database:
+            return database.feeds()
+
+    def match(self, analysis: Analysis) -> VulnerabilityReport:
+        """Return what the advisories say about an image."""
+        from imagegate.vulnerability.database import AdvisoryDatabase
+        from imagegate.vulnerability.match import match
+
+        with AdvisoryDatabase(self.database_file) as database:
+            return match(analysis.packages, analysis.distro, database)
+
+    @cached_property
+    def bundle(self) -> PolicyBundle:
+        """The policy document in force. Raises PolicyError, UsageError when none is named."""
+        from imagegate.policy.document import load_bundle
+        from imagegate.policy.shipped import find
+
+        named = self._settings.policy.bundle
+        if not named:
+            raise UsageError(
+                "no policy is named",
+                hint="Give --policy NAME|FILE or set policy.bundle; shipped: application, base-image.",
+            )
+        return load_bundle(find(named))
+
+    def judge(self, dockerfile: Path | None) -> PolicyJudge:
+        """Return the judge of the policy in force; a Dockerfile that cannot be read is an error before any work."""
+        from imagegate.judge import PolicyJudge
+
+        return PolicyJudge(
+            bundle=self.bundle,
+            policy=self._settings.policy,
+            advisories=self._settings.advisories,
+            dockerfile=self.dockerfile(dockerfile) if dockerfile else None,
+            analyze=self.analyze,
+            match=self.match,
+            prove_base=self.prove_base,
+            clock=lambda: datetime.now(UTC),
+        )
+
+    def dockerfile(self, file: Path) -> Dockerfile:
+        """Parse a Dockerfile."""
+        from imagegate.dockerfile import parse
+
+        try:
+            return parse(file.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} cannot be read", why=str(error)) from error
+
+    def prove_base(self, image: PlatformImage) -> BaseProof:
+        """Return how far the base that an image names is proved."""
+        from imagegate.trust.base import prove_base
+
+        return prove_base(image, trusted=self._settings.trusted, verifier=self.verifier(), open_source=self.open)
+
+    def destination(self, repository: Repository) -> Destination:
+        """Return a repository to promote into."""
+        from imagegate.registry.repository import TrustedRepository
+
+        return TrustedRepository(repository, self.http, self._settings.limits)
+
+    def require_trusted(self, repository: Repository) -> None:
+        """Refuse to promote elsewhere than into the trusted registry, where one is set."""
+        trusted = self._settings.trusted.registry
+        if trusted and repository.registry != trusted:
+            raise UsageError(
+                f"{repository} is not in the trusted registry",
+                why=f"trusted.registry is {trusted}",
+                hint=f"Promote into {trusted}/{repository.name}.",
+            )
+
+    def signer(self) -> Signer:
+        """Return the signer. Raises ConfigError when no Notary server is set."""
+        from imagegate.trust.notary.signer import NotarySigner
+
+        self._require_notary()
+        return NotarySigner(self._settings.notary, self.http, self.cache_directory / "trust")
+
+    def verifier(self) -> Verifier:
+        """Return the verifier. Raises ConfigError when no Notary server is set."""
+        from imagegate.trust.notary.verifier import NotaryVerifier
+
+        self._require_notary()
+        return NotaryVerifier(self._settings.notary, self.http, self.cache_directory / "trust")
+
+    def _require_notary(self) -> None:
+        if not self._settings.notary.server:
+            raise ConfigError("no Notary server is set", hint="Set notary.server, or IMAGEGATE_NOTARY_SERVER.")

@@ -72,7 +72,10 @@ def policy_options(verb: Verb) -> Verb:
         help="engine: repeat the quirks of Anchore Engine.",
     )(verb)
     return setting(
-        "--policy", key="policy.bundle", metavar="NAME|FILE", help="Policy document: a file, or the name of a shipped one."
+        "--policy",
+        key="policy.bundle",
+        metavar="NAME|FILE",
+        help="Policy document: a file, or the name of a shipped one.",
     )(verb)
 
 

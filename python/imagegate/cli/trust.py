@@ -62,7 +62,9 @@ def verify(app: App, image: ImageRef, roles: tuple[str, ...]) -> None:
         app.print_json("verification", {"verified": found})
         return
     until = f", valid until {found.expires:%Y-%m-%d}" if found.expires else ""
-    click.echo(f"verified  {reference.repository}:{reference.tag} is {found.target.digest}, signed by {found.role}{until}")
+    click.echo(
+        f"verified  {reference.repository}:{reference.tag} is {found.target.digest}, signed by {found.role}{until}"
+    )
 
 
 def _registry_reference(image: ImageRef) -> RegistryRef:
