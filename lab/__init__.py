@@ -1,0 +1,1 @@
+"""Real servers on loopback: a Docker engine, registries, Notary. The demo, the tests and the benchmark share them."""
