@@ -1,0 +1,44 @@
+# On a fresh Debian 12 as root each target does all its own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+PYTHON ?= $(firstword $(foreach version,3.13 3.12 3.11,$(shell command -v python$(version) 2>/dev/null)) $(shell command -v python3))
+STAMP := $(VENV)/.installed-for
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint types unit bench clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## The whole gate on real servers, on loopback (KEEP=1 leaves them running)
+	$(VENV)/bin/python -m demo $(if $(KEEP),--keep)
+
+test: lint $(STAMP) ## Everything that CI runs: lint, types, unit and integration tests
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lint: $(STAMP) ## ruff, mypy --strict
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check --quiet .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --strict lab demo bench
+
+unit: $(STAMP) ## Only the fast tests
+	$(VENV)/bin/python -m pytest -q tests/unit
+
+bench: $(STAMP) ## Times and memory beside the peers; writes bench/results.json
+	$(VENV)/bin/python -m bench
+
+$(STAMP): pyproject.toml
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "python3 with venv (3.11 or newer) is missing; install python3-venv" >&2; exit 1; fi; \
+	  echo "installing Debian packages: python3 python3-venv"; \
+	  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3 python3-venv >/dev/null; \
+	fi
+	@test -x $(VENV)/bin/python || $$(command -v $(PYTHON) python3 | head -n 1) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
