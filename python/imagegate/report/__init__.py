@@ -1,0 +1,79 @@
+"""Reports: evaluations in, text out. Renderers are pure; `write` is the only thing here that touches a disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from tempfile import mkstemp
+
+from imagegate.errors import UsageError
+from imagegate.model import Evaluation
+from imagegate.report.context import Context
+
+Renderer = Callable[[Sequence[Evaluation], Context], str]
+
+
+def _lazy(module: str) -> Renderer:
+    """Return the module's `render`, imported when it is first used: a run needs one format of them, or none."""
+
+    def render(evaluations: Sequence[Evaluation], context: Context) -> str:
+        renderer: Renderer = import_module(f"imagegate.report.{module}").render
+        return renderer(evaluations, context)
+
+    return render
+
+
+FORMATS: dict[str, Renderer] = {
+    "json": _lazy("document"),
+    "junit": _lazy("junit"),
+    "markdown": _lazy("markdown"),
+    "sarif": _lazy("sarif"),
+    "text": _lazy("text"),
+}
+"""What `--output FORMAT=FILE` can write."""
+
+
+def write_all(outputs: Iterable[tuple[str, Path]], evaluations: Sequence[Evaluation], context: Context) -> None:
+    """Write reports to files; render all of them first, so that a defect leaves no half set. Raises UsageError."""
+    rendered = [(path, FORMATS[name](evaluations, context)) for name, path in outputs]
+    for path, text in rendered:
+        write(path, text)
+
+
+def write(path: Path, text: str) -> None:
+    """Put text at path: whole or not at all, whoever reads it meanwhile. Missing directories are made.
+
+    A link is followed, and what is no file (a pipe, /dev/stdout) is written to as it is. Raises UsageError.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        path = path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            path.write_bytes(data)
+            return
+        _replace(path, data)
+    except OSError as error:
+        raise UsageError(f"the report {path} cannot be written", why=error.strerror or str(error)) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    descriptor, temporary = mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """Return the process's umask; there is no way to read it but to set it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

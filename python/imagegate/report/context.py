@@ -1,0 +1,106 @@
+"""What a report says beside the evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from imagegate.model import Action, Digest, Evaluation, Finding, Verdict
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A rule of the policy, so that a report can also list those that found nothing."""
+
+    gate: str
+    trigger: str
+    policy_id: str
+    rule_id: str
+    action: Action
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Facts for the reader; each may be left out.
+
+    policy: name and file of the bundle. packages: how many each image has. advisories: when they were last fetched.
+    dockerfile: its path, for places in it. next_step: what happened after the verdict, or will.
+    rules: every rule that was evaluated, per policy.
+    """
+
+    policy: str = ""
+    packages: Mapping[Digest, int] = {}
+    advisories: datetime | None = None
+    dockerfile: str = "Dockerfile"
+    next_step: str = ""
+    rules: tuple[Rule, ...] = ()
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many findings of an evaluation count as what. go: noted only; an allowlisted finding is nothing else."""
+
+    stop: int = 0
+    warn: int = 0
+    go: int = 0
+    allowlisted: int = 0
+
+
+def counts(evaluation: Evaluation) -> Counts:
+    """Return the numbers of findings."""
+    live = [finding.action for finding in evaluation.findings if not finding.allowlisted]
+    return Counts(
+        stop=live.count(Action.STOP),
+        warn=live.count(Action.WARN),
+        go=live.count(Action.GO),
+        allowlisted=len(evaluation.findings) - len(live),
+    )
+
+
+def ordered(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that count (no allowlisted ones), gravest first; otherwise in a fixed, readable order."""
+    live = [finding for finding in findings if not finding.allowlisted]
+    return sorted(live, key=_order)
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    severity = finding.severity.rank if finding.severity else -1
+    package = (finding.package.name, finding.package.version, finding.package.path) if finding.package else ("", "", "")
+    return (
+        -finding.action.rank,
+        finding.gate,
+        finding.trigger,
+        -severity,
+        package,
+        finding.vulnerability,
+        finding.line,
+        finding.path,
+        finding.message,
+    )
+
+
+def subject(finding: Finding) -> str:
+    """Return what was found, in a developer's words; the engine's own wording where there is nothing better."""
+    package = finding.package
+    if not (finding.vulnerability and package):
+        return finding.message
+    where = f"{package.type.value}, {package.path}" if package.path and not package.type.is_os else package.type.value
+    return f"{finding.vulnerability} in {package.name} {package.version} ({where})"
+
+
+def place(finding: Finding, context: Context) -> str:
+    """Return where in the Dockerfile it is, empty when it is not there."""
+    return f"{context.dockerfile}:{finding.line}" if finding.line else ""
+
+
+def name(evaluation: Evaluation) -> str:
+    """Return the image's name for headings, with the platform when there is one."""
+    return f"{evaluation.tag} ({evaluation.platform})" if evaluation.platform else evaluation.tag
+
+
+def remark(evaluation: Evaluation) -> str:
+    """Return why the verdict is not what the findings alone would give, empty when it is."""
+    if evaluation.verdict is Verdict.UNDECIDED or evaluation.reason.value == "policy_evaluation":
+        return ""
+    rule = f" by {evaluation.matched_image_rule}" if evaluation.matched_image_rule else ""
+    listed = "allowlisted" if evaluation.reason.value == "whitelisted" else "denylisted"
+    return f"the image itself is {listed}{rule}"

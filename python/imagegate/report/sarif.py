@@ -1,0 +1,120 @@
+"""The report as SARIF 2.1.0 (OASIS), for code scanning and the warnings of an editor or a Jenkins job.
+
+A finding that stands in the Dockerfile points at its line there. Any other is in the image, not in the source, but code
+scanning shows no result without a file (GitHub, "SARIF support"), so it points at the Dockerfile's first line and names
+the file of the image as a logical location.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from imagegate import __version__
+from imagegate.model import Action, Evaluation, Finding, Problem, Severity, Verdict
+from imagegate.report.context import Context, name, subject
+from imagegate.report.escape import line
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+_LEVELS = {Action.STOP: "error", Action.WARN: "warning", Action.GO: "note"}
+_SECURITY_SEVERITY = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
+"""For results without a CVSS score: a number in the band that GitHub names so."""
+
+
+def render(evaluations: Sequence[Evaluation], context: Context) -> str:
+    """Return the report: a run for each image, told apart by their automation ids (SARIF 3.17.3)."""
+    runs = [_run(evaluation, context) for evaluation in evaluations]
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": runs}
+    return json.dumps(log, indent=2) + "\n"
+
+
+def _run(evaluation: Evaluation, context: Context) -> dict[str, Any]:
+    identifiers = list(dict.fromkeys(_rule_id(finding) for finding in evaluation.findings))
+    index = {identifier: position for position, identifier in enumerate(identifiers)}
+    driver = {
+        "name": "imagegate",
+        "semanticVersion": __version__,
+        "rules": [_rule(identifier, evaluation.findings) for identifier in identifiers],
+    }
+    notifications = [_notification(problem) for problem in evaluation.problems]
+    return {
+        "tool": {"driver": driver},
+        "automationDetails": {"id": f"imagegate/{line(name(evaluation))}/"},
+        "invocations": [
+            {
+                "executionSuccessful": evaluation.verdict is not Verdict.UNDECIDED,
+                "toolExecutionNotifications": notifications,
+            }
+        ],
+        "properties": {
+            "image": line(evaluation.tag),
+            "digest": evaluation.digest,
+            "verdict": evaluation.verdict.value,
+            "policy": line(evaluation.policy_id),
+        },
+        "results": [_result(finding, index, evaluation, context) for finding in evaluation.findings],
+    }
+
+
+def _rule_id(finding: Finding) -> str:
+    return line(f"{finding.gate}/{finding.vulnerability or finding.trigger}")
+
+
+def _rule(identifier: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    mine = [finding for finding in findings if _rule_id(finding) == identifier]
+    rule: dict[str, Any] = {
+        "id": identifier,
+        "shortDescription": {"text": line(f"{mine[0].gate}/{mine[0].trigger} {mine[0].vulnerability}".strip())},
+    }
+    worst = max((finding.severity for finding in mine if finding.severity), key=lambda each: each.rank, default=None)
+    if worst in _SECURITY_SEVERITY:
+        rule["properties"] = {"tags": ["security"], "security-severity": _SECURITY_SEVERITY[worst]}
+    return rule
+
+
+def _result(finding: Finding, index: dict[str, int], evaluation: Evaluation, context: Context) -> dict[str, Any]:
+    fix = f" Fix: {finding.fix}" if finding.fix else ""
+    severity = f"{finding.severity.value.upper()} " if finding.severity else ""
+    identifier = _rule_id(finding)
+    result: dict[str, Any] = {
+        "ruleId": identifier,
+        "ruleIndex": index[identifier],
+        "level": _LEVELS[finding.action],
+        "message": {"text": line(f"{severity}{subject(finding)}.{fix}")},
+        "locations": [_location(finding, evaluation, context)],
+        "partialFingerprints": {"imagegate/v1": _fingerprint(finding)},
+    }
+    if finding.allowlisted:
+        why = f"allowlisted by {finding.allowlisted.allowlist_name}/{finding.allowlisted.item_id}"
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": line(why)}]
+    return result
+
+
+def _location(finding: Finding, evaluation: Evaluation, context: Context) -> dict[str, Any]:
+    path = finding.path or (finding.package.path if finding.package else "")
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(context.dockerfile)},
+            "region": {"startLine": finding.line or 1},
+        }
+    }
+    if path:
+        location["logicalLocations"] = [
+            {"name": line(path), "fullyQualifiedName": line(f"{evaluation.tag}:{path}"), "kind": "resource"}
+        ]
+    return location
+
+
+def _fingerprint(finding: Finding) -> str:
+    """Return what makes the same finding of the next build the same result: nothing that a rebuild changes."""
+    parts = (finding.gate, finding.trigger, finding.trigger_id, finding.rule_id)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _notification(problem: Problem) -> dict[str, Any]:
+    level = "error" if problem.severity == "error" else "warning"
+    return {"level": level, "message": {"text": line(f"{problem.type}: {problem.details}")}}
