@@ -26,11 +26,9 @@ from imagegate.model import (
     Reason,
     Severity,
 )
-from imagegate.report import FORMATS, write, write_all
+from imagegate.report import FORMATS, render_text, write_atomically
 from imagegate.report.context import Context, Rule
 from imagegate.report.markdown import MAX_LENGTH
-from imagegate.report.text import Style
-from imagegate.report.text import render as render_text
 
 DIGEST = Digest("sha256:" + "3f" * 32)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -146,7 +144,7 @@ def test_text_names_an_image_that_is_listed_as_a_whole() -> None:
 
 
 def test_colours_change_nothing_but_the_colour() -> None:
-    painted = render_text([STOPPED], CONTEXT, style=Style(coloured=True))
+    painted = render_text([STOPPED], CONTEXT, colour=True)
     assert "\x1b[1;31mSTOP\x1b[0m" in painted
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == render_text([STOPPED], CONTEXT)
 
@@ -333,7 +331,7 @@ def test_no_image_can_leave_its_cell_or_be_markup(image: Evaluation, step: str) 
 
 def test_reports_are_written_whole_with_directories_made(tmp_path: Path) -> None:
     target = tmp_path / "reports" / "junit.xml"
-    write_all([("junit", target), ("json", tmp_path / "report.json")], [STOPPED], CONTEXT)
+    write_atomically(target, FORMATS["junit"]([STOPPED]))
     assert target.read_text().startswith("<?xml")
     assert [path.name for path in target.parent.iterdir()] == ["junit.xml"]
 
@@ -341,17 +339,17 @@ def test_reports_are_written_whole_with_directories_made(tmp_path: Path) -> None
 def test_a_report_through_a_link_replaces_the_file_and_keeps_the_link(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
-    write(tmp_path / "link", "new")
+    write_atomically(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "new"
 
 
 def test_what_is_no_file_is_written_to_and_never_replaced() -> None:
-    write(Path("/dev/null"), "text")
+    write_atomically(Path("/dev/null"), "text")
     assert Path("/dev/null").is_char_device()
 
 
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        write(tmp_path / "file" / "report.json", "text")
+        write_atomically(tmp_path / "file" / "report.json", "text")

@@ -1,25 +1,35 @@
-"""Reports: evaluations in, text out. Renderers are pure; `write` is the only thing here that touches a disk."""
+"""Reports: evaluations in, text out. Renderers are pure; `write_atomically` is the only thing here that touches a disk."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from imagegate.errors import UsageError
 from imagegate.model import Evaluation
 from imagegate.report.context import Context
 
-Renderer = Callable[[Sequence[Evaluation], Context], str]
+NOTHING_MORE = Context()
+"""No facts beside the evaluations."""
+
+
+class Renderer(Protocol):
+    """Makes the text of a report."""
+
+    def __call__(self, evaluations: Sequence[Evaluation], context: Context = NOTHING_MORE) -> str: ...
 
 
 def _lazy(module: str) -> Renderer:
     """Return the module's `render`, imported when it is first used: a run needs one format of them, or none."""
 
-    def render(evaluations: Sequence[Evaluation], context: Context) -> str:
+    def render(evaluations: Sequence[Evaluation], context: Context = NOTHING_MORE) -> str:
         renderer: Renderer = import_module(f"imagegate.report.{module}").render
         return renderer(evaluations, context)
 
@@ -36,14 +46,23 @@ FORMATS: dict[str, Renderer] = {
 """What `--output FORMAT=FILE` can write."""
 
 
-def write_all(outputs: Iterable[tuple[str, Path]], evaluations: Sequence[Evaluation], context: Context) -> None:
-    """Write reports to files; render all of them first, so that a defect leaves no half set. Raises UsageError."""
-    rendered = [(path, FORMATS[name](evaluations, context)) for name, path in outputs]
-    for path, text in rendered:
-        write(path, text)
+def render_text(
+    evaluations: Sequence[Evaluation],
+    context: Context = NOTHING_MORE,
+    *,
+    next_step: str = "",
+    colour: bool = False,
+    width: int = 100,
+) -> str:
+    """Return the report for a terminal of so many columns. next_step: what happens next, in place of the context's."""
+    from imagegate.report.text import Style, render
+
+    if next_step:
+        context = replace(context, next_step=next_step)
+    return render(evaluations, context, style=Style(coloured=colour), width=width)
 
 
-def write(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Put text at path: whole or not at all, whoever reads it meanwhile. Missing directories are made.
 
     A link is followed, and what is no file (a pipe, /dev/stdout) is written to as it is. Raises UsageError.
