@@ -1,4 +1,4 @@
-"""Reports: evaluations in, text out. Renderers are pure; `write_atomically` is the only thing here that touches a disk."""
+"""Reports: evaluations in, text out. Renderers are pure; only `write_atomically` touches a disk."""
 
 from __future__ import annotations
 
