@@ -1,0 +1,267 @@
+"""HTTP as all servers are spoken to: time-outs, retries of what is safe, TLS, logins, errors that say who did what."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from imagegate import __version__
+from imagegate.errors import AuthenticationFailed, ConfigError, NetworkError, RegistryError
+from imagegate.http.auth import Authenticator
+from imagegate.http.credentials import CredentialStore
+from imagegate.settings import Host, Http
+
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 8
+_POOL = 8
+
+Body = bytes | Callable[[], Iterable[bytes]]
+"""A request's body: bytes, or something that makes a fresh iterable for each attempt."""
+
+
+class HttpClient:
+    """One per run. Safe to use from several threads."""
+
+    def __init__(self, http: Http, hosts: Mapping[str, Host], credentials: CredentialStore | None = None) -> None:
+        self._http, self._hosts = http, hosts
+        self._authenticator = Authenticator(credentials or CredentialStore(), self._fetch_token)
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": f"imagegate/{__version__}", "Accept-Encoding": "identity"})
+        for prefix in ("https://", "http://"):
+            self._session.mount(prefix, HTTPAdapter(pool_connections=_POOL, pool_maxsize=_POOL, max_retries=0))
+
+    def base_url(self, host: str) -> str:
+        """Return `https://host`, or `http://host` where a setting says that this host speaks plain HTTP."""
+        return f"{'http' if self._hosts.get(host, Host()).plain_http else 'https'}://{host}"
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        scope: str = "",
+        headers: Mapping[str, str] | None = None,
+        data: Body | None = None,
+        stream: bool = False,
+        repeatable: bool = True,
+    ) -> requests.Response:
+        """Send a request and return the response of any status that is neither retried nor a refused login.
+
+        scope: of the token to ask for when the server wants one. repeatable: False where a second sending could do
+        harm; it is then only retried when the connection was never made. stream: the caller reads the body.
+        Raises NetworkError (unreachable, or still busy at the end of the budget), AuthenticationFailed.
+        """
+        deadline = time.monotonic() + self._http.budget
+        attempt = 0
+        while True:
+            response, trouble, sent = self._attempt(method, url, scope, headers or {}, data, stream, deadline)
+            if response is not None and response.status_code not in RETRIED:
+                return response
+            if response is not None:
+                trouble = f"status {response.status_code}{_excerpt(response)}"
+            attempt += 1
+            pause = self._pause(attempt, response)
+            if response is not None:
+                response.close()
+            may = repeatable or not sent
+            if attempt > self._http.retries or not may or time.monotonic() + pause > deadline:
+                raise NetworkError(
+                    f"{method} {redact(url)} failed" + (f" after {attempt} attempts" if attempt > 1 else ""),
+                    why=trouble,
+                    hint=f"Check that {urlsplit(url).netloc} is up, then run the same command again.",
+                )
+            time.sleep(pause)
+
+    def _attempt(
+        self,
+        method: str,
+        url: str,
+        scope: str,
+        headers: Mapping[str, str],
+        data: Body | None,
+        stream: bool,
+        deadline: float,
+    ) -> tuple[requests.Response | None, str, bool]:
+        """Return (response, None or trouble, whether the request may have reached the server)."""
+        try:
+            return self._authorized(method, url, scope, headers, data, stream, deadline), "", True
+        except requests.exceptions.SSLError as error:
+            host = urlsplit(url).netloc
+            raise NetworkError(
+                f"the certificate of {host} cannot be verified",
+                why=_reason(error),
+                hint=f"Set hosts.{host}.ca_file to the CA that signed it.",
+            ) from error
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as error:
+            refused = isinstance(error, requests.exceptions.ConnectTimeout) or "NewConnectionError" in repr(error)
+            return None, _reason(error), not refused
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            return None, _reason(error), True
+
+    def _authorized(
+        self,
+        method: str,
+        url: str,
+        scope: str,
+        headers: Mapping[str, str],
+        data: Body | None,
+        stream: bool,
+        deadline: float,
+    ) -> requests.Response:
+        host = urlsplit(url).netloc
+        known = self._authenticator.header(host, scope)
+        response = self._send(method, url, {**headers, "Authorization": known}, data, stream, deadline)
+        if response.status_code == 401:
+            challenge = response.headers.get("WWW-Authenticate", "")
+            response.close()
+            self._authenticator.forget(host, scope)
+            answer = self._authenticator.answer(host, scope, challenge)
+            if answer == known:
+                raise self._refused(host, 401)
+            response = self._send(method, url, {**headers, "Authorization": answer}, data, stream, deadline)
+        if response.status_code in (401, 403):
+            detail = _excerpt(response)
+            response.close()
+            raise self._refused(host, response.status_code, detail)
+        return response
+
+    def _refused(self, host: str, status: int, detail: str = "") -> AuthenticationFailed:
+        login = self._authenticator.login(host)
+        whose = f"the login from {login.origin}" if login else "an anonymous login"
+        allowed = "does not allow this" if status == 403 else "was refused"
+        return AuthenticationFailed(
+            f"{host}: {whose} {allowed}", why=f"status {status}{detail}", hint="Check the login and what it may do."
+        )
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], data: Body | None, stream: bool, deadline: float
+    ) -> requests.Response:
+        """Send, and follow redirects by hand: a login goes to no other host, and TLS is not left behind."""
+        first = urlsplit(url)
+        for _ in range(_MAX_REDIRECTS):
+            here = urlsplit(url)
+            own = (here.scheme, here.netloc) == (first.scheme, first.netloc)
+            sent = {name: value for name, value in headers.items() if value and (own or name != "Authorization")}
+            response = self._session.request(
+                method,
+                url,
+                headers=sent,
+                data=data() if callable(data) else data,
+                stream=True,
+                allow_redirects=False,
+                auth=_no_auth,
+                timeout=self._timeouts(deadline),
+                verify=self._verify(here.netloc),
+            )
+            location = response.headers.get("Location", "")
+            if response.status_code not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
+                if not stream:
+                    _ = response.content
+                return response
+            response.close()
+            url = urljoin(url, location)
+            target = urlsplit(url)
+            plain = self._hosts.get(target.netloc, Host()).plain_http
+            if target.scheme != "https" and not (target.scheme == "http" and (here.scheme == "http" or plain)):
+                raise RegistryError(f"{first.netloc} redirects to {redact(url)}", why="which is not HTTPS")
+        raise RegistryError(f"{method} {redact(first.geturl())} is redirected in circles")
+
+    def _timeouts(self, deadline: float) -> tuple[float, float]:
+        left = max(deadline - time.monotonic(), 0.5)
+        return min(self._http.connect_timeout, left), min(self._http.read_timeout, left)
+
+    def _verify(self, netloc: str) -> bool | str:
+        host = self._hosts.get(netloc, Host())
+        if host.insecure:
+            # The setting names the host, so a warning at each request would tell nobody anything new.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            return False
+        if host.ca_file:
+            if not Path(host.ca_file).is_file():
+                raise ConfigError(f"hosts.{netloc}.ca_file: there is no file {host.ca_file}")
+            return host.ca_file
+        return True
+
+    def _pause(self, attempt: int, response: requests.Response | None) -> float:
+        """Return seconds to wait: exponential with full jitter, or what the server asks for. (RFC 9110, 10.2.3.)"""
+        asked = _retry_after(response.headers.get("Retry-After", "")) if response is not None else None
+        if asked is not None:
+            return asked
+        return random.uniform(0.1, 0.25 * 2**attempt)  # noqa: S311 - jitter, not a secret
+
+    def _fetch_token(
+        self, method: str, url: str, *, headers: Mapping[str, str], parameters: list[tuple[str, str]]
+    ) -> tuple[int, bytes]:
+        here = urlsplit(url)
+        if here.scheme != "https" and not self._hosts.get(here.netloc, Host()).plain_http:
+            raise AuthenticationFailed(
+                f"the token server {redact(url)} is not reached by HTTPS",
+                why="the login would go over the wire readable",
+            )
+        where: dict[str, Any] = {"params": parameters} if method == "GET" else {"data": parameters}
+        try:
+            response = self._session.request(
+                method,
+                url,
+                headers=dict(headers),
+                allow_redirects=False,
+                auth=_no_auth,
+                timeout=(self._http.connect_timeout, self._http.read_timeout),
+                verify=self._verify(here.netloc),
+                **where,
+            )
+        except requests.exceptions.RequestException as error:
+            raise NetworkError(f"the token server {redact(url)} cannot be reached", why=_reason(error)) from error
+        return response.status_code, response.content
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from reading ~/.netrc, whose login would replace ours."""
+    return request
+
+
+def _retry_after(value: str) -> float | None:
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError):
+        return None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost reason that a person can read, without the object addresses that requests prints."""
+    inner: Any = error
+    while True:
+        deeper = getattr(inner, "reason", None) or next((a for a in inner.args if isinstance(a, BaseException)), None)
+        if not isinstance(deeper, BaseException):
+            break
+        inner = deeper
+    text = str(inner).split(": ", 1)[-1] if "object at 0x" in str(inner) else str(inner)
+    return text[:300] or type(inner).__name__
+
+
+def _excerpt(response: requests.Response) -> str:
+    """Return what the server says, in a few words, when it says it in the distribution specification's form."""
+    try:
+        first = response.json()["errors"][0]
+        return f", {first.get('code', '')} {first.get('message', '')}".rstrip()[:200]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, requests.exceptions.RequestException):
+        return ""
+
+
+def redact(url: str) -> str:
+    """Return a URL that may be shown: no login, and of the query only what tells which content was asked for."""
+    parts = urlsplit(url)
+    shown = "&".join(part for part in parts.query.split("&") if part.partition("=")[0] in ("digest", "mount", "from"))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=shown, fragment="").geturl()
