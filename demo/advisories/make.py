@@ -2,9 +2,9 @@
 
     python3 demo/advisories/make.py PYPI_OSV NPM_RETIREJS NPM_SECURITY_WG DEBIAN_DSA_DLA
 
-Each argument is a file of JSON lines, gzip; README.md beside this file says what they are. Records keep their ids, ranges
-and summaries; what a source does not say is left out. `modified`, which OSV demands, is the day of the collection where
-the source gives none.
+Each argument is a file of JSON lines, gzip; README.md beside this file says what they are. Records keep their ids,
+ranges and summaries; what a source does not say is left out. `modified`, which OSV demands, is the day of the
+collection where the source gives none.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PYPI |= {"werkzeug", "wheel"}
 NPM = {"axios", "handlebars", "jquery", "marked", "moment", "next", "protobufjs", "sanitize-html", "validator"}
 DEBIAN = {
     "apt", "bash", "bzip2", "cups", "curl", "expat", "freetype", "glib2.0", "glibc", "gnutls28", "krb5", "libcap2",
-    "libtasn1-6", "libxml2", "linux", "lz4", "ncurses", "openssh", "openssl", "pam", "perl", "python3.11", "shadow", "sqlite3", 
-    "systemd", "tar", "util-linux", "xz-utils", "zlib",
+    "libtasn1-6", "libxml2", "linux", "lz4", "ncurses", "openssh", "openssl", "pam", "perl", "python3.11", "shadow",
+    "sqlite3", "systemd", "tar", "util-linux", "xz-utils", "zlib",
 }  # fmt: skip
 COLLECTED = "2026-08-01T00:00:00Z"
 NEVER = re.compile(r"999\.")
