@@ -80,7 +80,7 @@ class Factory:
             return ArchiveSource(reference, self._settings.limits)
         from imagegate.image.daemon import DaemonSource
 
-        return DaemonSource(reference, self.blobs, self._settings.docker, self._settings.limits)
+        return DaemonSource(reference, self.cache_directory / "engine", self._settings.docker, self._settings.limits)
 
     def open_pushable(self, reference: ImageRef) -> ImageSource:
         """Open an image that has, or is given, a manifest and compressed layers, as a registry wants them."""
