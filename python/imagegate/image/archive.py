@@ -1,7 +1,7 @@
 """Images out of a docker archive: what `docker save` writes, of old engines and of new ones.
 
-An archive has no manifest in a registry's sense. One is made: the config's bytes as they are, and the layers as plain tars,
-whose digests are the diff ids. `repack` turns it into what a registry takes.
+An archive has no manifest in a registry's sense. One is made: the config's bytes as they are, and the layers as plain
+tars, whose digests are the diff ids. `repack` turns it into what a registry takes.
 """
 
 from __future__ import annotations
