@@ -1,0 +1,52 @@
+"""The analysis of an image: every layer's from the cache or from one reading, then the overlay of them all."""
+
+from __future__ import annotations
+
+from imagegate import __version__
+from imagegate.analysis.store import LayerStore
+from imagegate.image.source import ImageSource
+from imagegate.model import Analysis, PlatformImage
+from imagegate.progress import Progress
+from imagegate.settings import AnalysisSettings, Limits
+
+REVISION = 1
+"""Counts the changes to what an analysis holds; part of every cache key."""
+
+
+def analyze(
+    image: PlatformImage,
+    source: ImageSource,
+    *,
+    settings: AnalysisSettings,
+    limits: Limits,
+    store: LayerStore,
+    progress: Progress,
+) -> Analysis:
+    """Return all that is known about the content of an image.
+
+    Reads only layers that the store does not know. Raises DigestMismatch, InvalidImage and LimitExceeded for what an
+    image must not hold, AnalysisError when syft is needed and cannot be had, and what the source raises.
+    """
+    key = cache_key(settings)
+    known = store.image(image.digest, f"{key}\n{image.platform}")
+    if known is not None:
+        return known
+    from imagegate.analysis.reading import ImageReader  # What a warm start does not need is not imported.
+
+    analysis = ImageReader(image, source, settings, limits, store, progress, key).read()
+    store.save_image(image.digest, f"{key}\n{image.platform}", analysis)
+    return analysis
+
+
+def analyzer_version() -> str:
+    """Return the version that an Analysis states."""
+    return f"imagegate {__version__} ({REVISION})"
+
+
+def cache_key(settings: AnalysisSettings) -> str:
+    """Return all that decides a result besides the layer itself."""
+    from imagegate.analysis.syft import identity
+
+    syft = "" if settings.catalogers == "native" else identity()
+    retrieve = "\n".join(sorted(settings.retrieve))
+    return f"{analyzer_version()}\n{settings.catalogers}\n{syft}\n{settings.retrieve_max_size}\n{retrieve}"

@@ -1,0 +1,91 @@
+"""From the analyses of an image's layers to the analysis of the image. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from imagegate.analysis import purl
+from imagegate.analysis.layer import Evidence, LayerAnalysis
+from imagegate.analysis.overlay import Overlay
+from imagegate.analysis.system import OS_RELEASE, PASSWD, parse_os_release, parse_passwd
+from imagegate.model import AnalysedLayer, Analysis, Digest, Distro, Package, PackageType, PlatformImage
+
+
+def assemble(
+    image: PlatformImage,
+    layers: Sequence[LayerAnalysis],
+    overlay: Overlay,
+    contents: Mapping[str, bytes],
+    retrieve: Sequence[str],
+    analyzer: str,
+) -> Analysis:
+    """Return the analysis. contents: files' contents by path; retrieve: those of them that were asked for."""
+    os_release = next((contents[path] for path in OS_RELEASE if path in contents), None)
+    distro = parse_os_release(os_release) if os_release is not None else None
+    packages = _packages(image, layers, overlay, distro)
+    return Analysis(
+        digest=image.digest,
+        platform=image.platform,
+        size=sum(layer.descriptor.size for layer in image.layers),
+        config=image.config,
+        layers=_analysed_layers(image),
+        distro=distro,
+        packages=tuple(sorted(packages, key=lambda each: (each.type, each.name, each.version, each.path))),
+        files=tuple(overlay.files[path] for path in sorted(overlay.files)),
+        passwd=parse_passwd(contents[PASSWD]) if PASSWD in contents else None,
+        retrieved={path: contents[path] for path in retrieve if path in contents},
+        analyzer=analyzer,
+    )
+
+
+def _analysed_layers(image: PlatformImage) -> tuple[AnalysedLayer, ...]:
+    """Pair layers with the steps of the history that made them, where there is one for each."""
+    steps = [entry.created_by or "" for entry in image.config.history or () if not entry.empty_layer]
+    if len(steps) != len(image.layers):
+        steps = [""] * len(image.layers)
+    return tuple(
+        AnalysedLayer(layer.descriptor.digest, layer.diff_id, layer.descriptor.size, step)
+        for layer, step in zip(image.layers, steps, strict=True)
+    )
+
+
+def _packages(
+    image: PlatformImage, layers: Sequence[LayerAnalysis], overlay: Overlay, distro: Distro | None
+) -> list[Package]:
+    seen = [
+        (each, image.layers[index].descriptor.digest)
+        for index, layer in enumerate(layers)
+        for each in layer.evidence
+        if overlay.origin.get(each.path) == index
+    ]
+    installed = {package.name for each, _ in seen for package in each.packages if package.type is PackageType.DPKG}
+    owned = _owned(layers, overlay, installed)
+    return [
+        _placed(package, digest, distro)
+        for each, digest in seen
+        for package in each.packages
+        if package.type.is_os or not _is_owned(each, overlay, owned)
+    ]
+
+
+def _owned(layers: Sequence[LayerAnalysis], overlay: Overlay, installed: set[str]) -> set[tuple[str, str]]:
+    """Return path and MD5 of what installed packages own, links to directories resolved (`/lib` is `/usr/lib`)."""
+    return {
+        (overlay.resolve(path), md5)
+        for index, layer in enumerate(layers)
+        for each in layer.ownership
+        if each.package in installed and overlay.origin.get(each.path) == index
+        for path, md5 in each.files.items()
+    }
+
+
+def _is_owned(evidence: Evidence, overlay: Overlay, owned: set[tuple[str, str]]) -> bool:
+    return (overlay.resolve(evidence.path), evidence.md5) in owned
+
+
+def _placed(package: Package, layer: Digest, distro: Distro | None) -> Package:
+    if package.type.is_os:
+        return msgspec.structs.replace(package, layer=layer, purl=purl.of_distro(package, distro))
+    return msgspec.structs.replace(package, layer=layer)

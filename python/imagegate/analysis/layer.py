@@ -1,0 +1,46 @@
+"""What one layer adds to an image and takes away from it: the unit that is computed once and cached."""
+
+from __future__ import annotations
+
+import msgspec
+
+from imagegate.model import FileEntry, Package
+
+
+class Evidence(msgspec.Struct, frozen=True, array_like=True):
+    """A file that states packages. md5: of its content, which dpkg's own lists are in terms of; not used for trust.
+
+    The packages lack what only the image knows: their layer, and the distribution in their purl.
+    """
+
+    path: str
+    md5: str
+    packages: tuple[Package, ...]
+
+
+class Ownership(msgspec.Struct, frozen=True, array_like=True):
+    """A file that lists what a distro package owns: dpkg's `<package>.md5sums`.
+
+    files: path to MD5, of those files only whose owner makes a difference.
+    """
+
+    path: str
+    package: str
+    files: dict[str, str]
+
+
+class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
+    """The content of one layer.
+
+    files: what it adds, in the order of the tar, a path once. whiteouts: paths that it removes from the layers below.
+    opaque: directories whose content below it hides. (OCI image-spec, layer.md, "Whiteouts".) contents: what was
+    retrieved, by path. size: bytes of the uncompressed tar.
+    """
+
+    files: tuple[FileEntry, ...]
+    whiteouts: tuple[str, ...]
+    opaque: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    ownership: tuple[Ownership, ...]
+    contents: dict[str, bytes]
+    size: int = 0

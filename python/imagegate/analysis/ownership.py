@@ -1,0 +1,38 @@
+"""Which files a distro package brought: the package then stands for what they state, which is not counted twice.
+
+dpkg's `<package>.md5sums` (deb-md5sums(5)) in its `info` directory, or in `status.d` where there is no dpkg. Their MD5
+tells whether a file is still the distro's: one that was overwritten since, by pip say, counts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from imagegate.analysis.catalogers import cataloger_of
+from imagegate.analysis.foreign import is_foreign
+
+_MD5SUMS = re.compile(r".*/lib/dpkg/(?:info|status\.d)/([^/:]+)(?::[^/]+)?\.md5sums")
+_LINE = re.compile(rb"^([0-9a-f]{32})  (.+)$", re.MULTILINE)
+
+
+def owner_of(path: str) -> str:
+    """Return the package whose files the file at this path lists, or ""."""
+    if not path.endswith(".md5sums"):
+        return ""
+    match = _MD5SUMS.fullmatch(path)
+    return match.group(1) if match else ""
+
+
+def owned_files(content: bytes) -> dict[str, str]:
+    """Return the listed files that state packages: absolute path to MD5."""
+    found = {}
+    for md5, name in _LINE.findall(content):
+        path = "/" + name.decode("utf-8", "replace").removeprefix("./").lstrip("/")
+        if cataloger_of(path) or is_foreign(path):
+            found[path] = md5.decode()
+    return found
+
+
+def unmerged(path: str) -> str:
+    """Return the path without `/usr`, which half of Debian's packages still leave out. (Debian, "UsrMerge".)"""
+    return path.removeprefix("/usr")
