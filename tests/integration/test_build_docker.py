@@ -13,6 +13,7 @@ from typing import Any
 
 import docker
 import pytest
+import zstandard
 
 from imagegate.build.builder import BuildRequest, BuiltImage
 from imagegate.build.docker import DockerBuilder
@@ -24,9 +25,10 @@ from imagegate.model import Digest, LayoutRef, Platform, RegistryRef, Repository
 from imagegate.settings import Docker, Limits, Trusted
 from imagegate.trust.base import BASE_DIGEST, BASE_NAME, verify_bases
 from lab.docker import Engine
-from tests.images import Layout, make_layer
+from tests.images import OCI_MANIFEST, Layout, make_layer
 
 AMD64 = Platform("linux", "amd64")
+OCI_LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 REGISTRY = "registry.invalid:5000"
 """A registry that no engine can reach: bases get into it as verified blobs only."""
 
@@ -44,13 +46,20 @@ class World:
         self.builder = DockerBuilder(Docker(host=engine.host), self.open, Limits())
         self.images: list[str] = []
 
-    def base(self, name: str, *layers: Any) -> Digest:
+    def base(self, name: str, *layers: Any, zstd: bool = False) -> Digest:
         descriptor = self.layout.image(layers, config={"Env": ["PATH=/bin"]})
+        manifest = json.loads(self.blob(descriptor["digest"]))
+        if zstd:
+            tars = [gzip.decompress(self.blob(layer["digest"])) for layer in manifest["layers"]]
+            manifest["layers"] = [self.layout.blob(zstandard.compress(tar), OCI_LAYER_ZSTD) for tar in tars]
+            descriptor = self.layout.blob(json.dumps(manifest).encode(), OCI_MANIFEST)
         self.layout.name(descriptor, descriptor["digest"])
         self.signed[f"{REGISTRY}/{name}:1"] = Target("1", descriptor["digest"], descriptor["size"])
-        manifest = json.loads((self.layout.path / "blobs/sha256" / descriptor["digest"][7:]).read_text())
         self.images.append(manifest["config"]["digest"])
         return Digest(descriptor["digest"])
+
+    def blob(self, digest: str) -> bytes:
+        return (self.layout.path / "blobs" / "sha256" / digest[7:]).read_bytes()
 
     def open(self, reference: RegistryRef) -> ImageSource:
         return LayoutSource(LayoutRef(str(self.layout.path), str(reference.digest)), Limits())
@@ -209,8 +218,8 @@ def test_an_image_that_only_the_engine_sees_is_caught(world: World, tmp_path: Pa
     """Engines before BuildKit take `# check=` for a comment, after which `# escape=` is one as well."""
     world.base("base", {"base": tmp_path.name})
     other = world.client.inspect_image(world.build("FROM scratch\nENV A=1\n").id)["Id"]
-    text = f"# check=skip=all\n# escape=`\nFROM {REGISTRY}/base:1\nLABEL a=b `\nFROM {other}\n"
-    with pytest.raises(BuildError, match=r"which is not verified|unknown instruction|failed at|refused"):
+    text = f"# check=skip=all\n# escape=`\nFROM {REGISTRY}/base:1\nENV A `\nFROM {other}\n"
+    with pytest.raises(BuildError, match=f"the engine took in {other}, which is not verified"):
         world.build(text)
 
 
@@ -222,6 +231,12 @@ def test_a_base_with_a_forged_layer_is_not_taken_in(world: World, tmp_path: Path
             layer.write_bytes(forged)
     with pytest.raises(DigestMismatch):
         world.build(f"FROM {REGISTRY}/base:1\n")
+
+
+def test_zstd_layers_reach_an_engine_that_cannot_read_them(world: World, tmp_path: Path) -> None:
+    world.base("base", {"base": tmp_path.name}, {"more": "x" * 5000}, {"base": tmp_path.name}, zstd=True)
+    built = world.build(f"FROM {REGISTRY}/base:1\nENV A=1\n")
+    assert world.files(built) == {"base": tmp_path.name.encode(), "more": b"x" * 5000}
 
 
 def test_no_engine_is_no_verdict(world: World, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ class BuildRequest:
     """What to build. context: its directory; dockerfile: the text, unpinned; bases: of `verify_bases`, for all images.
 
     names: `registry/repo:tag` or shorter, to give to the image in the engine. labels: beside those that name the base.
+    network: what RUN has, as `docker build --network`; empty: the engine's default.
     Values of build_args are kept out of the repr, but an engine writes them into the image's history.
     """
 
@@ -30,6 +31,7 @@ class BuildRequest:
     names: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
+    network: str = ""
 
 
 class BuiltImage(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/build/1"):

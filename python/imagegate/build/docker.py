@@ -63,6 +63,7 @@ class DockerBuilder:
                     target=request.target or None,
                     platform=str(request.platform),
                     nocache=request.no_cache,
+                    network_mode=request.network or None,
                     rm=True,
                     forcerm=True,
                     decode=True,
@@ -100,7 +101,7 @@ class DockerBuilder:
                 tell(f"the engine cannot pull it ({_reason(error)}); loading it from verified blobs")
             if found := _present(client, known):
                 return found
-            _drain(client.load_image(archive.stream(image, source), quiet=True))
+            _drain(client.load_image(archive.stream(image, source, self._limits), quiet=True))
             if found := _present(client, known):
                 return found
         raise BuildError(f"the engine has not taken in the base {base.pinned}", why=f"it knows no image {known[0]}")
