@@ -1,0 +1,22 @@
+"""The gates. Each module holds one and lists its triggers; a new gate is a new module and its name here."""
+
+from __future__ import annotations
+
+from imagegate.policy.gates import (
+    always,
+    base_image,
+    dockerfile,
+    files,
+    metadata,
+    packages,
+    passwd_file,
+    vulnerabilities,
+)
+from imagegate.policy.gates.trigger import Trigger
+
+_MODULES = (always, base_image, dockerfile, files, metadata, packages, passwd_file, vulnerabilities)
+
+TRIGGERS: dict[tuple[str, str], Trigger] = {
+    (trigger.gate, trigger.name): trigger for module in _MODULES for trigger in module.TRIGGERS
+}
+"""Every trigger that can be evaluated, by gate and name."""

@@ -1,0 +1,302 @@
+"""The policy bundle `1_0`, from its document to the model. Anchore Engine, `swagger.yaml`, `PolicyBundle`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from imagegate.model import Action, Digest
+from imagegate.policy.allowlist import parse_expiry
+from imagegate.policy.gates import TRIGGERS
+from imagegate.policy.gates.known import ENDED, UNSUPPORTED
+from imagegate.policy.gates.parameter import nearest
+from imagegate.policy.gates.trigger import Trigger
+from imagegate.policy.model import Allowlist, AllowlistItem, ImageRule, Mapping, PolicyBundle, Rule, RuleSet
+from imagegate.policy.pattern import compile_pattern
+
+VERSION = "1_0"
+
+_KEYS = {
+    "bundle": [
+        "id",
+        "version",
+        "name",
+        "comment",
+        "policies",
+        "whitelists",
+        "mappings",
+        "whitelisted_images",
+        "blacklisted_images",
+    ],
+    "policy": ["id", "version", "name", "comment", "rules"],
+    "rule": ["id", "gate", "trigger", "action", "params", "recommendation"],
+    "parameter": ["name", "value"],
+    "whitelist": ["id", "version", "name", "comment", "items"],
+    "item": ["id", "gate", "trigger_id", "expires_on"],
+    "mapping": ["id", "name", "policy_id", "policy_ids", "whitelist_ids", "registry", "repository", "image"],
+    "image": ["type", "value"],
+}
+_ACTIONS = {action.value.upper(): action for action in Action}
+
+_Read = TypeVar("_Read")
+
+
+def read_bundle(document: dict[str, Any], digest: Digest, source: str) -> tuple[PolicyBundle | None, list[str]]:
+    """Return the bundle, or None and all mistakes."""
+    reader = _Reader()
+    bundle = reader.bundle(document, digest, source)
+    return (None if reader.mistakes else bundle), reader.mistakes
+
+
+class _Reader:
+    """Walks the document and keeps on after a mistake; what it returns counts only when there was none."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[str] = []
+
+    def bundle(self, document: dict[str, Any], digest: Digest, source: str) -> PolicyBundle:
+        self.known_keys(document, "bundle", "")
+        version = self.text(document, "version", "")
+        if version and version != VERSION:
+            later = "version 2 is not supported yet" if version == "2" else f"only {VERSION!r} is supported"
+            self.mistake("version", f"{version!r}: {later}")
+        rule_sets = list(self.each(document, "policies", "", self.rule_set, required=True))
+        allowlists = list(self.each(document, "whitelists", "", self.allowlist))
+        self.unique("policies", [rule_set.id for rule_set in rule_sets])
+        self.unique("whitelists", [allowlist.id for allowlist in allowlists])
+        mappings = tuple(self.each(document, "mappings", "", self.mapping, required=True))
+        self.references(mappings, rule_sets, allowlists)
+        return PolicyBundle(
+            id=self.text(document, "id", ""),
+            name=self.text(document, "name", "", required=False),
+            version=version,
+            digest=digest,
+            source=source,
+            rule_sets={rule_set.id: rule_set for rule_set in rule_sets},
+            allowlists={allowlist.id: allowlist for allowlist in allowlists},
+            mappings=mappings,
+            allowlisted_images=tuple(self.each(document, "whitelisted_images", "", self.image_rule)),
+            denylisted_images=tuple(self.each(document, "blacklisted_images", "", self.image_rule)),
+            document=document,
+        )
+
+    def rule_set(self, document: dict[str, Any], place: str) -> RuleSet:
+        self.known_keys(document, "policy", place)
+        self.version(document, place)
+        rules = tuple(self.each(document, "rules", place, self.rule))
+        return RuleSet(self.text(document, "id", place), self.text(document, "name", place, required=False), rules)
+
+    def rule(self, document: dict[str, Any], place: str) -> Rule:
+        self.known_keys(document, "rule", place)
+        gate, name = self.text(document, "gate", place).lower(), self.text(document, "trigger", place).lower()
+        trigger = self.trigger(gate, name, place) if gate and name else None
+        action = self.text(document, "action", place)
+        if action and action not in _ACTIONS:
+            known = list(_ACTIONS)
+            self.mistake(f"{place}.action", f"{action!r} is none of {', '.join(known)}{nearest(action, known)}")
+        values = self.values(document, trigger, place) if trigger else {}
+        if trigger and (wrong := trigger.lint(values) if self.complete(trigger, values) else ""):
+            self.mistake(place, wrong)
+        return Rule(
+            id=self.text(document, "id", place, required=False) or place,
+            gate=gate,
+            trigger=name,
+            action=_ACTIONS.get(action, Action.STOP),
+            values=values,
+            recommendation=self.text(document, "recommendation", place, required=False),
+        )
+
+    def trigger(self, gate: str, name: str, place: str) -> Trigger | None:
+        if found := TRIGGERS.get((gate, name)):
+            return found
+        triggers = sorted(trigger for of, trigger in TRIGGERS if of == gate)
+        gates = sorted({of for of, _ in TRIGGERS})
+        if gate in ENDED:
+            instead = f"; use {ENDED[gate]!r}" if ENDED[gate] else ""
+            self.mistake(f"{place}.gate", f"the gate {gate!r} is no longer evaluated by anything{instead}")
+        elif name in UNSUPPORTED.get(gate, ()):
+            self.mistake(f"{place}.trigger", f"{gate}.{name} is not supported yet")
+        elif gate not in gates and gate not in UNSUPPORTED:
+            self.mistake(f"{place}.gate", f"there is no gate {gate!r}{nearest(gate, gates)}")
+        else:
+            known = sorted([*triggers, *UNSUPPORTED.get(gate, ())])
+            self.mistake(f"{place}.trigger", f"the gate {gate} has no trigger {name!r}{nearest(name, known)}")
+        return None
+
+    def values(self, document: dict[str, Any], trigger: Trigger, place: str) -> dict[str, Any]:
+        parameters = {parameter.name: parameter for parameter in trigger.parameters}
+        values: dict[str, Any] = {}
+        given: set[str] = set()
+        for name, text, where in self.each(document, "params", place, self.parameter):
+            if name in given:
+                self.mistake(where, f"the parameter {name!r} stands twice")
+            given.add(name)
+            parameter = parameters.get(name.lower())
+            if parameter is None:
+                hint = nearest(name, list(parameters))
+                self.mistake(where, f"{trigger.gate}.{trigger.name} has no parameter {name!r}{hint}")
+            elif text or parameter.required:
+                try:
+                    values[parameter.name] = parameter.read(text)
+                except ValueError as error:
+                    self.mistake(where, f"{name}: {error}")
+        for parameter in trigger.parameters:
+            if parameter.required and parameter.name not in {name.lower() for name in given}:
+                self.mistake(f"{place}.params", f"{trigger.gate}.{trigger.name} needs {parameter.name!r}")
+        return values
+
+    def complete(self, trigger: Trigger, values: dict[str, Any]) -> bool:
+        return all(parameter.name in values for parameter in trigger.parameters if parameter.required)
+
+    def parameter(self, document: dict[str, Any], place: str) -> tuple[str, str, str]:
+        self.known_keys(document, "parameter", place)
+        return self.text(document, "name", place), self.text(document, "value", place, empty=True), place
+
+    def allowlist(self, document: dict[str, Any], place: str) -> Allowlist:
+        self.known_keys(document, "whitelist", place)
+        self.version(document, place)
+        items = tuple(self.each(document, "items", place, self.item))
+        return Allowlist(self.text(document, "id", place), self.text(document, "name", place, required=False), items)
+
+    def item(self, document: dict[str, Any], place: str) -> AllowlistItem:
+        self.known_keys(document, "item", place)
+        trigger_id = self.pattern(document, "trigger_id", place)
+        expires_on = self.text(document, "expires_on", place, required=False)
+        expires = None
+        try:
+            expires = parse_expiry(expires_on) if expires_on else None
+        except ValueError as error:
+            self.mistake(f"{place}.expires_on", str(error))
+        id_ = self.text(document, "id", place, required=False) or place
+        return AllowlistItem(id_, self.text(document, "gate", place), trigger_id, expires)
+
+    def mapping(self, document: dict[str, Any], place: str) -> Mapping:
+        self.known_keys(document, "mapping", place)
+        one, several = "policy_id" in document, "policy_ids" in document
+        if one == several:
+            self.mistake(place, "give either 'policy_id' or 'policy_ids'")
+        if several:
+            rule_sets = self.texts(document, "policy_ids", place)
+        else:
+            rule_sets = (self.text(document, "policy_id", place),) if one else ()
+        if several and not rule_sets:
+            self.mistake(f"{place}.policy_ids", "it names no policy, so every image would pass")
+        return Mapping(self.images(document, place), rule_sets, self.texts(document, "whitelist_ids", place))
+
+    def image_rule(self, document: dict[str, Any], place: str) -> ImageRule:
+        known = [key for key in _KEYS["mapping"] if not key.startswith(("policy", "whitelist"))]
+        self.near_misses(document, known, place)
+        return self.images(document, place)
+
+    def images(self, document: dict[str, Any], place: str) -> ImageRule:
+        image = document.get("image")
+        kind = value = ""
+        if not isinstance(image, dict):
+            self.mistake(f"{place}.image", "give {type: tag, value: ...}")
+        else:
+            self.known_keys(image, "image", f"{place}.image")
+            kind = self.text(image, "type", f"{place}.image")
+            if kind and kind not in ("tag", "digest", "id"):
+                self.mistake(f"{place}.image.type", f"{kind!r} is none of tag, digest, id")
+            value = self.pattern(image, "value", f"{place}.image")
+        return ImageRule(
+            id=self.text(document, "id", place, required=False),
+            name=self.text(document, "name", place),
+            registry=self.pattern(document, "registry", place),
+            repository=self.pattern(document, "repository", place),
+            kind=kind,
+            value=value,
+        )
+
+    def references(self, mappings: tuple[Mapping, ...], rule_sets: list[RuleSet], allowlists: list[Allowlist]) -> None:
+        known_sets, known_lists = [each.id for each in rule_sets], [each.id for each in allowlists]
+        for index, mapping in enumerate(mappings):
+            place = f"mappings[{index}]"
+            for id_ in mapping.rule_set_ids:
+                if id_ and id_ not in known_sets:
+                    self.mistake(place, f"there is no policy with the id {id_!r}{nearest(id_, known_sets)}")
+            for id_ in mapping.allowlist_ids:
+                if id_ not in known_lists:
+                    self.mistake(place, f"there is no whitelist with the id {id_!r}{nearest(id_, known_lists)}")
+
+    def unique(self, place: str, ids: list[str]) -> None:
+        for id_ in sorted({id_ for id_ in ids if id_ and ids.count(id_) > 1}):
+            self.mistake(place, f"the id {id_!r} stands more than once")
+
+    def version(self, document: dict[str, Any], place: str) -> None:
+        version = self.text(document, "version", place)
+        if version and version != VERSION:
+            self.mistake(f"{place}.version", f"{version!r}: only {VERSION!r} is supported")
+
+    def each(
+        self,
+        document: dict[str, Any],
+        key: str,
+        place: str,
+        read: Callable[[dict[str, Any], str], _Read],
+        *,
+        required: bool = False,
+    ) -> Iterator[_Read]:
+        """Read every member of a list of mappings."""
+        where = f"{place}.{key}" if place else key
+        entries = document.get(key)
+        if entries is None or entries == "":
+            if required:
+                self.mistake(where, "it is missing")
+            return
+        if not isinstance(entries, list):
+            self.mistake(where, "it is no list")
+            return
+        for index, entry in enumerate(entries):
+            if isinstance(entry, dict):
+                yield read(entry, f"{where}[{index}]")
+            else:
+                self.mistake(f"{where}[{index}]", "it is no mapping of keys")
+
+    def text(
+        self, document: dict[str, Any], key: str, place: str, *, required: bool = True, empty: bool = False
+    ) -> str:
+        value = document.get(key)
+        where = f"{place}.{key}" if place else key
+        if value is None or (value == "" and not empty):
+            if required:
+                self.mistake(where, "it is missing")
+            return ""
+        if not isinstance(value, str):
+            self.mistake(where, f"{value!r} is no text; put it in quotes")
+            return ""
+        return value
+
+    def texts(self, document: dict[str, Any], key: str, place: str) -> tuple[str, ...]:
+        value = document.get(key)
+        if value is None or value == "":
+            return ()
+        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+            self.mistake(f"{place}.{key}", "it is no list of texts")
+            return ()
+        return tuple(value)
+
+    def pattern(self, document: dict[str, Any], key: str, place: str) -> str:
+        text = self.text(document, key, place)
+        try:
+            compile_pattern(text)
+        except ValueError as error:
+            self.mistake(f"{place}.{key}", str(error))
+        return text
+
+    def known_keys(self, document: dict[str, Any], kind: str, place: str) -> None:
+        self.near_misses(document, _KEYS[kind], place)
+
+    def near_misses(self, document: dict[str, Any], known: list[str], place: str) -> None:
+        """Unknown keys are kept, for servers that know them; one that looks misspelt is a mistake all the same."""
+        for key in document:
+            if (
+                key not in known
+                and (near := get_close_matches(key, known, n=1, cutoff=0.8))
+                and near[0] not in document
+            ):
+                self.mistake(f"{place}.{key}" if place else key, f"did you mean {near[0]!r}?")
+
+    def mistake(self, place: str, what: str) -> None:
+        self.mistakes.append(f"{place}: {what}")
