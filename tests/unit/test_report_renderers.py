@@ -101,14 +101,14 @@ def test_text_has_verdict_then_stops_then_warnings_then_the_next_step() -> None:
         "      fix: upgrade minimist to 1.2.6\n"
         "warn  dockerfile/instruction  no HEALTHCHECK\n"
         "\n"
-        "next: fix the 2 stop findings and build again; nothing was copied, signed or tagged.\n"
+        "next: fix the 2 stop findings and build again; nothing was copied, signed or tagged."
     )
 
 
 def test_text_of_a_pass_is_short() -> None:
     assert render_text([evaluation()], Context(next_step="promoted.")) == (
         f"PASS  registry.test/team/app:1.0  no findings\n      {DIGEST}  linux/amd64\n"
-        "      policy application, mapping default\n\nnext: promoted.\n"
+        "      policy application, mapping default\n\nnext: promoted."
     )
 
 

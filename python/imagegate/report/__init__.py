@@ -54,12 +54,15 @@ def render_text(
     colour: bool = False,
     width: int = 100,
 ) -> str:
-    """Return the report for a terminal of so many columns. next_step: what happens next, in place of the context's."""
+    """Return the report for a terminal of so many columns, without a final line end.
+
+    next_step: what happens next, in place of the context's.
+    """
     from imagegate.report.text import Style, render
 
     if next_step:
         context = replace(context, next_step=next_step)
-    return render(evaluations, context, style=Style(coloured=colour), width=width)
+    return render(evaluations, context, style=Style(coloured=colour), width=width).rstrip("\n")
 
 
 def write_atomically(path: Path, text: str) -> None:
