@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,8 @@ def world(tmp_path: Path, pki: Pki, docker_engine: Engine, monkeypatch: pytest.M
         world = World(tmp_path, registry, docker_engine)
         yield world
         for image in reversed(world.built):
-            world.client.remove_image(image, force=True)
+            with suppress(docker.errors.ImageNotFound):
+                world.client.remove_image(image, force=True)
         world.client.close()
 
 
