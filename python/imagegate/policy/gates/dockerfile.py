@@ -169,7 +169,7 @@ def _effective_user(scope: Scope, values: Values) -> Iterator[Hit]:
 
 
 def _identity(user: str, entries: tuple[PasswdEntry, ...]) -> tuple[str, int | None]:
-    """Return the name as written, without its group, and the number it stands for. (Docker: name first, then number.)"""
+    """Return the name as written, without its group, and its number. (Docker looks it up by name first.)"""
     name = user.partition(":")[0].strip()
     entry = next((entry for entry in entries if entry.name == name), None)
     number = entry.uid if entry else {"root": "0", "": "0"}.get(name, name)

@@ -1,0 +1,98 @@
+"""Under `compat: engine`, evaluations equal those that a real Anchore Engine 1.1.0 gave."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from imagegate.errors import PolicyError
+from imagegate.model import Evaluation, Verdict
+from imagegate.policy.document import PolicyBundle, parse_bundle
+from imagegate.policy.evaluate import evaluate
+from imagegate.policy.gates.known import UNSUPPORTED
+from imagegate.settings import PolicySettings
+from tests.integration import golden
+
+if not golden.SHARED.exists():
+    pytest.skip("no recorded evaluations beside the repository", allow_module_level=True)
+
+CASES = golden.cases()
+FACTS = {image: golden.facts(image) for image in golden.IMAGES}
+ENGINE = PolicySettings(compat="engine", unmapped="go")
+
+
+def unsupported(case: dict[str, Any]) -> bool:
+    rules = [rule for policy in case["bundle"]["policies"] for rule in policy["rules"]]
+    return any(rule["trigger"] in UNSUPPORTED.get(rule["gate"], ()) for rule in rules)
+
+
+def named(cases: list[dict[str, Any]]) -> list[Any]:
+    return [pytest.param(case, id=case["name"]) for case in cases]
+
+
+def load(case: dict[str, Any]) -> PolicyBundle:
+    return parse_bundle(json.dumps(case["bundle"]).encode(), case["name"])
+
+
+def row(entry: dict[str, Any]) -> tuple[Any, ...]:
+    let_through = entry["Whitelisted"]
+    return (
+        entry["Gate"],
+        entry["Trigger"],
+        entry["Trigger_Id"],
+        entry["Check_Output"],
+        entry["Gate_Action"],
+        entry["Policy_Id"],
+        (let_through["whitelist_id"], let_through["matched_rule_id"]) if let_through else None,
+    )
+
+
+def rows(evaluation: Evaluation) -> Counter[tuple[Any, ...]]:
+    return Counter(
+        (
+            finding.gate,
+            finding.trigger,
+            finding.trigger_id,
+            finding.message,
+            "go" if finding.allowlisted else finding.action.value,
+            finding.policy_id,
+            (finding.allowlisted.allowlist_id, finding.allowlisted.item_id) if finding.allowlisted else None,
+        )
+        for finding in evaluation.findings
+    )
+
+
+def test_no_case_is_left_out() -> None:
+    assert len(CASES) == 144
+    assert len([case for case in CASES if not unsupported(case)]) == 124
+
+
+@pytest.mark.parametrize("case", named([case for case in CASES if not unsupported(case)]))
+def test_it_decides_as_the_engine_did(case: dict[str, Any]) -> None:
+    engine = case["engine"]
+    if engine["add"]["status"] != 200 or any("http" in result for result in engine["images"].values()):
+        with pytest.raises(PolicyError):
+            load(case)
+        return
+    bundle = load(case)
+    for image, expected in engine["images"].items():
+        name = f"127.0.0.1:15301/team/{image}:1.0"
+        evaluation = evaluate(bundle, FACTS[image], tag=name, settings=ENGINE, now=golden.now())
+        assert rows(evaluation) == Counter(row(entry) for entry in expected["rows"])
+        assert evaluation.final_action.value == expected["final_action"]
+        assert evaluation.reason.value == expected["final_action_reason"]
+        mapping = expected["matched_mapping_rule"]
+        assert evaluation.mapping == (mapping["name"] if mapping else "")
+        problems = [problem["details"] for problem in expected["evaluation_problems"]]
+        assert [problem.details for problem in evaluation.problems] == problems
+        if not problems:
+            assert (evaluation.verdict is Verdict.PASS) == (expected["status"] == "pass")
+
+
+@pytest.mark.parametrize("case", named([case for case in CASES if unsupported(case)]))
+def test_what_is_not_evaluated_yet_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError, match="not supported yet"):
+        load(case)
