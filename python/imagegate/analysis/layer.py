@@ -32,7 +32,7 @@ class Ownership(msgspec.Struct, frozen=True, array_like=True):
 class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
     """The content of one layer.
 
-    files: what it adds, in the order of the tar, a path once. whiteouts: paths that it removes from the layers below.
+    files: what it adds, a path once. whiteouts: paths that it removes from the layers below.
     opaque: directories whose content below it hides. (OCI image-spec, layer.md, "Whiteouts".) contents: what was
     retrieved, by path. size: bytes of the uncompressed tar.
     """

@@ -6,17 +6,16 @@ import hashlib
 from typing import BinaryIO
 
 from imagegate.analysis.catalogers import Cataloger, cataloger_of
+from imagegate.analysis.entries import Entries
 from imagegate.analysis.foreign import BinaryProbe, is_foreign
 from imagegate.analysis.layer import Evidence, LayerAnalysis, Ownership
 from imagegate.analysis.ownership import owned_files, owner_of, unmerged
 from imagegate.analysis.tarstream import Member, TarStream
-from imagegate.errors import InvalidImage, LimitExceeded
+from imagegate.errors import LimitExceeded
 from imagegate.model import FileEntry, FileType, Package
 from imagegate.settings import AnalysisSettings, Limits
 
 _CHUNK = 1024 * 1024
-_WHITEOUT = ".wh."
-_OPAQUE = ".wh..wh..opq"
 _RETRIEVED_SETTING = "Raise analysis.retrieve_max_size, or take it out of analysis.retrieve."
 
 
@@ -30,9 +29,7 @@ class LayerScan:
     def __init__(self, name: str, retrieve: frozenset[str], settings: AnalysisSettings, limits: Limits) -> None:
         self._name, self._retrieve, self._settings, self._limits = name, retrieve, settings, limits
         self._native, self._syft = settings.catalogers != "syft", settings.catalogers != "native"
-        self._files: dict[str, FileEntry] = {}
-        self._whiteouts: dict[str, None] = {}
-        self._opaque: dict[str, None] = {}
+        self._entries = Entries()
         self._packages: dict[str, tuple[str, tuple[Package, ...]]] = {}
         self._ownership: dict[str, Ownership] = {}
         self._contents: dict[str, bytes] = {}
@@ -43,58 +40,47 @@ class LayerScan:
         """Read the layer's tar to its verified end. Raises InvalidImage, LimitExceeded, DigestMismatch."""
         tar = TarStream(stream, self._limits, self._name)
         for member in tar:
-            name = member.path[member.path.rindex("/") + 1 :]
-            if name.startswith(_WHITEOUT):
-                self._white_out(member.path, name)
-            else:
+            if not self._entries.white_out(member.path):
                 sha256 = self._content(member, tar) if member.type is FileType.FILE else ""
                 self._add(member, sha256)
-        self._drop_replaced()
+        self._entries.finish()
 
     def foreign(self) -> frozenset[str]:
         """Paths for syft: all but those that dpkg installed in this same layer, which are part of a package already."""
         owned = {(unmerged(path), md5) for each in self._ownership.values() for path, md5 in each.files.items()}
         return frozenset(
-            path for path, md5 in self._foreign.items() if path in self._files and (unmerged(path), md5) not in owned
+            path for path, md5 in self._foreign.items() if self._stands(path) and (unmerged(path), md5) not in owned
         )
 
     def result(self, foreign: tuple[Evidence, ...] = (), size: int = 0) -> LayerAnalysis:
         """Return what was found. foreign: what syft found in this layer; size: bytes of the tar."""
-        evidence = [
-            Evidence(path, md5, packages) for path, (md5, packages) in self._packages.items() if path in self._files
-        ]
+        packages = ((path, *found) for path, found in self._packages.items() if self._stands(path))
         return LayerAnalysis(
-            files=tuple(self._files.values()),
-            whiteouts=tuple(self._whiteouts),
-            opaque=tuple(self._opaque),
-            evidence=(*evidence, *foreign),
-            ownership=tuple(each for path, each in self._ownership.items() if path in self._files),
-            contents={path: content for path, content in self._contents.items() if path in self._files},
+            files=tuple(self._entries.files.values()),
+            whiteouts=tuple(self._entries.whiteouts),
+            opaque=tuple(self._entries.opaque),
+            evidence=(*(Evidence(*each) for each in packages), *foreign),
+            ownership=tuple(each for path, each in self._ownership.items() if self._stands(path)),
+            contents={path: content for path, content in self._contents.items() if self._stands(path)},
             size=size,
         )
 
-    def _white_out(self, path: str, name: str) -> None:
-        directory = path[: -len(name) - 1]
-        if name == _OPAQUE:
-            self._opaque[directory or "/"] = None
-        elif not name.startswith(".wh..wh."):  # What is left is AUFS' own bookkeeping.
-            removed = name.removeprefix(_WHITEOUT)
-            if removed in ("", ".", ".."):
-                raise InvalidImage(f"{self._name} holds the whiteout {path!r}", why="it names no file")
-            self._whiteouts[f"{directory}/{removed}"] = None
+    def _stands(self, path: str) -> bool:
+        """Return whether what was read at this path is what the layer has there in the end."""
+        entry = self._entries.files.get(path)
+        return entry is not None and entry.type in (FileType.FILE, FileType.HARDLINK, FileType.DIRECTORY)
 
     def _add(self, member: Member, sha256: str) -> None:
         path, kind, mode, uid, gid, size, link = member
         if kind is FileType.HARDLINK:
-            target = self._files.get(link)
+            target = self._entries.files.get(link)
             if target is not None:
                 size, sha256 = target.size, target.sha256
             if self._matters(path) or (self._syft and is_foreign(path)):
                 self.linked.setdefault(link, []).append(path)
                 if is_foreign(path):
                     self._foreign[path] = ""
-        self._files.pop(path, None)  # So that the order of the dict stays the tar's.
-        self._files[path] = FileEntry(path, kind, mode, uid, gid, size, sha256, link)
+        self._entries.add(FileEntry(path, kind, mode, uid, gid, size, sha256, link))
         if kind is FileType.DIRECTORY and self._syft and "/nix/store/" in path and is_foreign(path):
             self._foreign[path] = ""
 
@@ -155,25 +141,3 @@ class LayerScan:
             self._packages[path] = (hashlib.md5(content, usedforsecurity=False).hexdigest(), packages)
         else:
             self._packages.pop(path, None)
-
-    def _drop_replaced(self) -> None:
-        """Drop what lay in a directory that a later entry of the same layer replaced by something else."""
-        files = self._files
-        parents = {path[: path.rindex("/")] for path in files}
-        for path in list(parents):
-            above = path
-            while above := above[: above.rindex("/")] if above else "":
-                if above in parents:
-                    break
-                parents.add(above)
-        replaced = {path for path in parents if path in files and files[path].type is not FileType.DIRECTORY}
-        if not replaced:
-            return
-        position = {path: number for number, path in enumerate(files)}
-        latest = {"": -1}
-        for directory in sorted(parents - {""}, key=len):
-            own = position[directory] if directory in replaced else -1
-            latest[directory] = max(own, latest[directory[: directory.rindex("/")]])
-        self._files = {
-            path: entry for path, entry in files.items() if position[path] > latest[path[: path.rindex("/")]]
-        }
