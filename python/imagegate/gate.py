@@ -36,10 +36,16 @@ from imagegate.trust.signing import Signer, Verifier
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What `Judge` found out about one image. base: how far its base was proved, None where no rule asked."""
+    """What `Judge` found out about one image.
+
+    base: how far its base was proved, None where no rule asked. packages: how many it has. advisories: when those that
+    it was matched with were last fetched, None where no rule asked.
+    """
 
     evaluation: Evaluation
     base: BaseProof | None = None
+    packages: int = 0
+    advisories: datetime | None = None
 
 
 class Judge(Protocol):

@@ -1,7 +1,7 @@
 """Judging one image: analyse it, ask the advisories and the base's proof where the policy needs them, evaluate.
 
-`check` and `gate` share it. It works over the interfaces; what it needs from disk and network comes in as callables, and
-is called only when the policy has a rule that asks.
+`check` and `gate` share it. It works over the interfaces; what it needs from disk and network comes in as callables,
+which are called only when the policy has a rule that asks.
 """
 
 from __future__ import annotations
@@ -42,8 +42,16 @@ class PolicyJudge:
         if report:
             self._refuse_old(report, now)
         base = self.prove_base(image) if self.bundle.uses_gate("base_image") else None
-        facts = Facts(analysis=analysis, dockerfile=self.dockerfile, vulnerabilities=report, base=base)
-        return Judgement(evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now), base)
+        facts = Facts(
+            analysis=analysis,
+            dockerfile=self.dockerfile,
+            vulnerabilities=report,
+            base=base,
+            image_id=image.config_descriptor.digest,
+        )
+        evaluation = evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now)
+        fetched = min((feed.synced_at for feed in report.feeds), default=None) if report else None
+        return Judgement(evaluation, base, len(analysis.packages), fetched)
 
     def _refuse_old(self, report: VulnerabilityReport, now: datetime) -> None:
         if not self.advisories.max_age_days:

@@ -39,7 +39,7 @@ def analyze(app: App, image: ImageRef, all_platforms: bool, file: Path | None) -
 
         from imagegate.report import write_atomically
 
-        write_atomically(file, msgspec.json.encode(document) + b"\n")
+        write_atomically(file, msgspec.json.encode(document).decode() + "\n")
     if app.as_json:
         app.print_document(document)
     else:
@@ -61,6 +61,8 @@ def _summary(analysis: Analysis) -> str:
         "  packages: " + (", ".join(f"{number} {kind}" for kind, number in sorted(packages.items())) or "none"),
     ]
     width = max((len(package.name) for package in analysis.packages), default=0)
-    for package in sorted(analysis.packages, key=lambda each: (each.type, each.name, each.version)):
-        lines.append(f"    {package.type.value:7} {package.name:{width}}  {package.version}")
+    lines += [
+        f"    {package.type.value:7} {package.name:{width}}  {package.version}"
+        for package in sorted(analysis.packages, key=lambda each: (each.type, each.name, each.version))
+    ]
     return printable("\n".join(lines))

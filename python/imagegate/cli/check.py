@@ -8,8 +8,8 @@ import click
 
 from imagegate.cli.app import App
 from imagegate.cli.options import IMAGE, output_option, platform_options, policy_options, split_outputs
-from imagegate.cli.verdict import EXIT_CODES, publish
-from imagegate.model import Evaluation, ImageRef, RegistryRef, joint_verdict
+from imagegate.cli.verdict import EXIT_CODES, Witness, publish
+from imagegate.model import ImageRef, RegistryRef, joint_verdict
 
 
 @click.command()
@@ -32,16 +32,15 @@ def check(
     IMAGE is registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR[:ref] or docker-archive:FILE.
     """
     reports = split_outputs(outputs)
-    judge = app.factory.judge(dockerfile)
-    evaluations: list[Evaluation] = []
+    judge = Witness(app.factory.judge(dockerfile))
     for reference in images:
         with app.factory.open(reference) as source:
             image = app.factory.resolve(source, all_platforms=all_platforms)
             published = name or _name(reference)
-            evaluations += [judge(each, source, published).evaluation for each in image.images]
-    verdict = joint_verdict(evaluations)
-    publish(app, evaluations, reports, next_step="")
-    return EXIT_CODES[verdict]
+            for each in image.images:
+                judge(each, source, published)
+    publish(app, judge, reports, dockerfile=dockerfile)
+    return EXIT_CODES[joint_verdict(judge.evaluations)]
 
 
 def _name(reference: ImageRef) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from imagegate.progress import Progress
 from imagegate.settings import Settings
 
 if TYPE_CHECKING:
+    from imagegate.build.builder import Builder
     from imagegate.dockerfile import Dockerfile
     from imagegate.http.client import HttpClient
     from imagegate.image.cache import BlobCache
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from imagegate.judge import PolicyJudge
     from imagegate.policy.document import PolicyBundle
     from imagegate.registry.destination import Destination
+    from imagegate.trust.base import VerifiedBase
     from imagegate.trust.signing import Signer, Verifier
 
 
@@ -129,7 +132,7 @@ class Factory:
     def match(self, analysis: Analysis) -> VulnerabilityReport:
         """Return what the advisories say about an image."""
         from imagegate.vulnerability.database import AdvisoryDatabase
-        from imagegate.vulnerability.match import match
+        from imagegate.vulnerability.matcher import match
 
         with AdvisoryDatabase(self.database_file) as database:
             return match(analysis.packages, analysis.distro, database)
@@ -176,7 +179,32 @@ class Factory:
         """Return how far the base that an image names is proved."""
         from imagegate.trust.base import prove_base
 
-        return prove_base(image, trusted=self._settings.trusted, verifier=self.verifier(), open_source=self.open)
+        settings = self._settings
+        return prove_base(
+            image, trusted=settings.trusted, verifier=self.verifier(), open_source=self.open, limits=settings.limits
+        )
+
+    def verify_bases(self, file: Path, build_args: Mapping[str, str], target: str) -> tuple[VerifiedBase, ...]:
+        """Return the signed digest of every image that a Dockerfile takes in."""
+        from imagegate.image.reference import parse_platform
+        from imagegate.trust.base import verify_bases
+
+        return verify_bases(
+            self.dockerfile(file),
+            build_args=build_args,
+            target=target,
+            platform=parse_platform(self._settings.platform),
+            trusted=self._settings.trusted,
+            verifier=self.verifier(),
+            open_source=self.open,
+            limits=self._settings.limits,
+        )
+
+    def builder(self) -> Builder:
+        """Return what builds images."""
+        from imagegate.build.docker import DockerBuilder
+
+        return DockerBuilder(self._settings.docker, self.open, self._settings.limits)
 
     def destination(self, repository: Repository) -> Destination:
         """Return a repository to promote into."""

@@ -9,7 +9,7 @@ import click
 
 from imagegate.cli.app import App
 from imagegate.cli.options import IMAGE, REPOSITORY, output_option, platform_options, policy_options, split_outputs
-from imagegate.cli.verdict import EXIT_CODES, publish
+from imagegate.cli.verdict import EXIT_CODES, Witness, publish
 from imagegate.errors import UsageError
 from imagegate.gate import Outcome, Promotion, Stages
 from imagegate.gate import gate as run_gate
@@ -91,10 +91,11 @@ def _run(
     reports = split_outputs(outputs)
     factory = app.factory
     factory.require_trusted(promotion.repository)
+    judge = Witness(factory.judge(dockerfile))
     stages = Stages(
         open=factory.open_pushable,
         resolve=lambda source: factory.resolve(source, all_platforms=all_platforms),
-        judge=factory.judge(dockerfile),
+        judge=judge,
         destination=factory.destination,
         signer=factory.signer,
         verifier=factory.verifier,
@@ -102,7 +103,8 @@ def _run(
         clock=lambda: datetime.now(UTC),
     )
     outcome = run_gate(image, promotion, stages, dry_run=dry_run)
-    publish(app, outcome.evaluations, reports, next_step=_next_step(outcome, promotion, dry_run), document=outcome)
+    next_step = _next_step(outcome, promotion, dry_run)
+    publish(app, judge, reports, dockerfile=dockerfile, next_step=next_step, outcome=outcome)
     return EXIT_CODES[outcome.verdict]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
-class ReferenceType(click.ParamType):
+class ReferenceType(click.ParamType[Any]):
     """`registry/repo:tag`, `…@sha256:…`, `docker-daemon:NAME`, `oci:DIR[:ref]` or `docker-archive:FILE`."""
 
     name = "image"
@@ -25,7 +25,7 @@ class ReferenceType(click.ParamType):
         return parse(value) if isinstance(value, str) else value
 
 
-class RepositoryType(click.ParamType):
+class RepositoryType(click.ParamType[Any]):
     """`registry/repo`, with no tag."""
 
     name = "repository"
@@ -89,6 +89,23 @@ def output_option(verb: Verb) -> Verb:
         metavar="FORMAT=FILE",
         help="Write a report: json, junit, sarif or markdown. May repeat.",
     )(verb)
+
+
+def split_arguments(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return NAME=VALUE pairs; NAME alone takes its value from the environment, as `docker build` does."""
+    import os
+
+    from imagegate.errors import UsageError
+
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name:
+            raise UsageError(f"{pair!r} is not NAME=VALUE")
+        if not equals and name not in os.environ:
+            raise UsageError(f"{name} has no value", hint="Write NAME=VALUE, or set it in the environment.")
+        found[name] = value if equals else os.environ[name]
+    return found
 
 
 def split_outputs(outputs: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:

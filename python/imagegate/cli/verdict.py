@@ -4,43 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from imagegate.cli import console
 from imagegate.cli.app import App
-from imagegate.gate import undecided
-from imagegate.model import Evaluation, Verdict, joint_verdict
+from imagegate.gate import Judgement, Outcome, undecided
+from imagegate.image.source import ImageSource
+from imagegate.judge import PolicyJudge
+from imagegate.model import Evaluation, PlatformImage, Verdict, joint_verdict
+from imagegate.report.context import Context, Rule
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.STOP: 1, Verdict.UNDECIDED: 2}
 
 
+class Witness:
+    """A judge whose judgements are kept for the report."""
+
+    def __init__(self, judge: PolicyJudge) -> None:
+        self.bundle = judge.bundle
+        self._judge = judge
+        self.judgements: list[Judgement] = []
+
+    def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
+        judgement = self._judge(image, source, name)
+        self.judgements.append(judgement)
+        return judgement
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        return tuple(judgement.evaluation for judgement in self.judgements)
+
+    def context(self, dockerfile: Path | None, next_step: str) -> Context:
+        """Return what a report says beside the evaluations."""
+        fetched = [judgement.advisories for judgement in self.judgements if judgement.advisories]
+        return Context(
+            policy=f"{self.bundle.name} ({self.bundle.source})",
+            packages={judgement.evaluation.digest: judgement.packages for judgement in self.judgements},
+            advisories=min(fetched, default=None),
+            dockerfile=str(dockerfile or "Dockerfile"),
+            next_step=next_step,
+            rules=tuple(
+                Rule(rule.gate, rule.trigger, rule_set.id, rule.id, rule.action)
+                for rule_set in self.bundle.rule_sets.values()
+                for rule in rule_set.rules
+            ),
+        )
+
+
 def publish(
     app: App,
-    evaluations: Sequence[Evaluation],
+    witness: Witness,
     reports: Sequence[tuple[str, Path]],
     *,
-    next_step: str,
-    document: Any = None,
+    dockerfile: Path | None,
+    next_step: str = "",
+    outcome: Outcome | None = None,
 ) -> None:
     """Write the reports, then print the verdict.
 
-    next_step: what happens next, told last. document: what `--json` prints; None: the evaluations.
+    next_step: what happens next, told last. outcome: of the gate, which `--json` prints in place of the evaluations.
     """
     from imagegate.report import FORMATS, render_text, write_atomically
 
+    evaluations = outcome.evaluations if outcome else witness.evaluations
+    context = witness.context(dockerfile, next_step)
     for name, file in reports:
-        write_atomically(file, FORMATS[name](evaluations))
+        write_atomically(file, FORMATS[name](evaluations, context))
     if app.as_json:
-        verdict = joint_verdict(evaluations)
-        app.print_document(
-            document
-            if document is not None
-            else {"schema": "imagegate/check/1", "verdict": verdict, "evaluations": evaluations}
-        )
+        document = {"schema": "imagegate/check/1", "verdict": joint_verdict(evaluations), "evaluations": evaluations}
+        app.print_document(outcome or document)
     else:
-        click.echo(render_text(evaluations, next_step=next_step, colour=console.coloured(), width=console.width()))
+        click.echo(render_text(evaluations, context, colour=console.coloured(), width=console.width()))
     problems = undecided(evaluations)
     if problems:
         app.say(f"imagegate: could not decide: {problems}")
