@@ -8,10 +8,12 @@ import unicodedata
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from pathlib import Path
+from timeit import timeit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from imagegate.errors import UsageError
 from imagegate.model import (
@@ -260,6 +262,17 @@ def test_markdown_fits_into_a_comment(images: int) -> None:
     text = FORMATS["markdown"]([evaluation(*findings)] * images, CONTEXT)
     assert len(text) <= MAX_LENGTH
     assert "more" in text
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_time_grows_with_the_findings_and_not_with_their_square(name: str) -> None:
+    findings = [replace(CVE, trigger_id=str(n), vulnerability=f"CVE-2021-{n}") for n in range(10_000)]
+
+    def seconds(count: int) -> float:
+        images = [evaluation(*findings[:count])]
+        return min(timeit(lambda: FORMATS[name](images), number=1) for _ in range(2))
+
+    assert seconds(10_000) < 40 * max(seconds(1000), 0.005)
 
 
 hostile = st.text(

@@ -80,15 +80,16 @@ def _rule_case(
 ) -> None:
     rule = findings[0]
     case = _case(suite, title, rule.gate, f"{rule.trigger} ({rule.rule_id})")
-    stops = [finding for finding in findings if finding.action is Action.STOP and not finding.allowlisted]
-    # What a rule says about an image that is allowlisted as a whole decides nothing, and must not fail the build.
-    if evaluation.reason is Reason.ALLOWLISTED_IMAGE:
-        stops = []
+    stops: list[Finding] = []
+    others: list[Finding] = []
+    for finding in findings:
+        # What a rule says about an image that is allowlisted as a whole decides nothing, and must not fail the build.
+        decides = not finding.allowlisted and evaluation.reason is not Reason.ALLOWLISTED_IMAGE
+        (stops if decides and finding.action is Action.STOP else others).append(finding)
     if stops:
         more = f" and {len(stops) - 1} more" if len(stops) > 1 else ""
         message = xml(line(subject(stops[0])) + more)
         SubElement(case, "failure", type="stop", message=message).text = xml(_listing(stops, context))
-    others = [finding for finding in findings if finding not in stops]
     if others:
         SubElement(case, "system-out").text = xml(_listing(others, context))
 

@@ -33,12 +33,14 @@ def render(evaluations: Sequence[Evaluation], context: Context) -> str:
 
 
 def _run(evaluation: Evaluation, context: Context) -> dict[str, Any]:
-    identifiers = list(dict.fromkeys(_rule_id(finding) for finding in evaluation.findings))
-    index = {identifier: position for position, identifier in enumerate(identifiers)}
+    rules: dict[str, list[Finding]] = {}
+    for finding in evaluation.findings:
+        rules.setdefault(_rule_id(finding), []).append(finding)
+    index = {identifier: position for position, identifier in enumerate(rules)}
     driver = {
         "name": "imagegate",
         "semanticVersion": __version__,
-        "rules": [_rule(identifier, evaluation.findings) for identifier in identifiers],
+        "rules": [_rule(identifier, findings) for identifier, findings in rules.items()],
     }
     notifications = [_notification(problem) for problem in evaluation.problems]
     return {
@@ -65,12 +67,15 @@ def _rule_id(finding: Finding) -> str:
 
 
 def _rule(identifier: str, findings: Sequence[Finding]) -> dict[str, Any]:
-    mine = [finding for finding in findings if _rule_id(finding) == identifier]
     rule: dict[str, Any] = {
         "id": identifier,
-        "shortDescription": {"text": line(f"{mine[0].gate}/{mine[0].trigger} {mine[0].vulnerability}".strip())},
+        "shortDescription": {
+            "text": line(f"{findings[0].gate}/{findings[0].trigger} {findings[0].vulnerability}".strip())
+        },
     }
-    worst = max((finding.severity for finding in mine if finding.severity), key=lambda each: each.rank, default=None)
+    worst = max(
+        (finding.severity for finding in findings if finding.severity), key=lambda each: each.rank, default=None
+    )
     if worst in _SECURITY_SEVERITY:
         rule["properties"] = {"tags": ["security"], "security-severity": _SECURITY_SEVERITY[worst]}
     return rule
