@@ -174,6 +174,16 @@ def test_junit_has_a_case_for_the_verdict_and_one_for_each_rule() -> None:
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("7", "2", "0")
 
 
+def test_junit_lists_no_rule_as_passed_that_nobody_evaluated() -> None:
+    context = Context(rules=(Rule("files", "content", "p1", "r9", Action.STOP, mapping="others"),))
+    everywhere = Context(rules=(Rule("files", "content", "p1", "r9", Action.STOP),))
+    undecided = evaluation(problems=(Problem("error", "t", "d"),))
+    listed = evaluation(reason=Reason.ALLOWLISTED_IMAGE)
+    assert junit(STOPPED, context=context).find(".//testcase[@name='content (r9)']") is None
+    assert junit(STOPPED, context=everywhere).find(".//testcase[@name='content (r9)']") is not None
+    assert junit(undecided, listed, context=everywhere).find(".//testcase[@name='content (r9)']") is None
+
+
 def test_junit_of_an_undecided_image_is_an_error() -> None:
     root = junit(evaluation(problems=(Problem("error", "missing", "no advisories"),)))
     assert root.get("errors") == "1"

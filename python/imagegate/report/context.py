@@ -11,13 +11,17 @@ from imagegate.model import Action, Digest, Evaluation, Finding, Verdict
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A rule of the policy, so that a report can also list those that found nothing."""
+    """A rule of the policy, so that a report can also list those that found nothing.
+
+    mapping: the name of the mapping that puts it in force; empty: it is in force for every image.
+    """
 
     gate: str
     trigger: str
     policy_id: str
     rule_id: str
     action: Action
+    mapping: str = ""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -25,7 +29,7 @@ class Context(msgspec.Struct, frozen=True):
 
     policy: name and file of the bundle. packages: how many each image has. advisories: when they were last fetched.
     dockerfile: its path, for places in it. next_step: what happened after the verdict, or will.
-    rules: every rule that was evaluated, per policy.
+    rules: those of the policy; a report lists as passed the ones that were in force and found nothing.
     """
 
     policy: str = ""

@@ -6,7 +6,7 @@ rule that stops is a failure, a problem is an error, and warnings and allowliste
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -40,13 +40,19 @@ def _suite(root: Element, evaluation: Evaluation, context: Context) -> None:
     for key, group in groupby(sorted(evaluation.findings, key=_rule), key=_rule):
         fired.add(key)
         _rule_case(suite, title, tuple(group), evaluation, context)
-    for rule in context.rules:
+    for rule in _in_force(evaluation, context):
         if _rule(rule) not in fired:
             _case(suite, title, rule.gate, f"{rule.trigger} ({rule.rule_id})")
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))
     suite.set("skipped", "0")
+
+
+def _in_force(evaluation: Evaluation, context: Context) -> Iterator[Rule]:
+    """Yield the rules that were evaluated: of an image that was left undecided or is listed as a whole, nobody knows."""
+    if evaluation.verdict is not Verdict.UNDECIDED and evaluation.reason is Reason.POLICY:
+        yield from (rule for rule in context.rules if rule.mapping in ("", evaluation.mapping))
 
 
 def _rule(fired: Finding | Rule) -> tuple[str, ...]:
