@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from operator import itemgetter
 
 import msgspec
 
 from imagegate.model import AllowlistMatch
 from imagegate.policy.model import Allowlist, AllowlistItem
-from imagegate.policy.pattern import matches
+from imagegate.policy.pattern import compile_pattern, is_literal
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+
+
+_Entry = tuple[int, Allowlist, AllowlistItem]
 
 
 class Waived(msgspec.Struct, frozen=True):
@@ -29,14 +33,30 @@ def parse_expiry(text: str) -> datetime:
     return datetime.fromisoformat(text.upper())
 
 
-def waive(lists: Iterable[Allowlist], gate: str, trigger_id: str, now: datetime, *, beginning: bool = False) -> Waived:
-    """Return what lets the finding through. The gate is compared in any case, the trigger id exactly."""
-    expired: list[AllowlistItem] = []
-    for allowlist in lists:
-        for item in allowlist.items:
-            if item.gate.lower() != gate or not matches(item.trigger_id, trigger_id, beginning=beginning):
-                continue
+class Waivers:
+    """The items of some allowlists, indexed: a finding is looked up among thousands of items of no interest to it."""
+
+    def __init__(self, lists: Iterable[Allowlist], *, beginning: bool = False) -> None:
+        """beginning: it is enough that a `regexp:` matches the beginning of a trigger id."""
+        self._exact: dict[tuple[str, str], list[_Entry]] = {}
+        self._patterns: dict[str, list[tuple[_Entry, Callable[[str], object]]]] = {}
+        entries = ((allowlist, item) for allowlist in lists for item in allowlist.items)
+        for position, (allowlist, item) in enumerate(entries):
+            entry, gate = (position, allowlist, item), item.gate.lower()
+            if is_literal(item.trigger_id):
+                self._exact.setdefault((gate, item.trigger_id), []).append(entry)
+            else:
+                pattern = compile_pattern(item.trigger_id)
+                matches = pattern.match if beginning else pattern.fullmatch
+                self._patterns.setdefault(gate, []).append((entry, matches))
+
+    def waive(self, gate: str, trigger_id: str, now: datetime) -> Waived:
+        """Return what lets the finding through. The gate is compared in any case, the trigger id exactly."""
+        found = list(self._exact.get((gate, trigger_id), ()))
+        found += [entry for entry, matches in self._patterns.get(gate, ()) if matches(trigger_id)]
+        expired: list[AllowlistItem] = []
+        for _, allowlist, item in sorted(found, key=itemgetter(0)):
             if item.expires is None or now < item.expires:
                 return Waived(AllowlistMatch(allowlist.id, allowlist.name, item.id), tuple(expired))
             expired.append(item)
-    return Waived(None, tuple(expired))
+        return Waived(None, tuple(expired))

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from imagegate.model import Action, Evaluation, Finding, Problem, Reason
-from imagegate.policy.allowlist import waive
+from imagegate.policy.allowlist import Waivers
 from imagegate.policy.facts import Facts
 from imagegate.policy.gates import TRIGGERS
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger, trigger_id
 from imagegate.policy.mapping import CannotMatch, Name, first_mapping, is_about, parse_name
-from imagegate.policy.model import Allowlist, ImageRule, Mapping, PolicyBundle, Rule, RuleSet
+from imagegate.policy.model import ImageRule, Mapping, PolicyBundle, Rule, RuleSet
 from imagegate.settings import PolicySettings
 
 
@@ -75,23 +75,21 @@ def _stumble(bundle: PolicyBundle, name: Name) -> None:
 def _findings(bundle: PolicyBundle, mapping: Mapping | None, scope: Scope) -> Iterable[Finding]:
     if mapping is None:
         return
-    allowlists = [bundle.allowlists[id_] for id_ in mapping.allowlist_ids]
+    waivers = Waivers((bundle.allowlists[id_] for id_ in mapping.allowlist_ids), beginning=scope.engine)
     for rule_set in (bundle.rule_sets[id_] for id_ in mapping.rule_set_ids):
         for rule in rule_set.rules:
             trigger = TRIGGERS[rule.gate, rule.trigger]
             for hit in trigger.check(scope, rule.values):
-                yield _finding(trigger, hit, rule, rule_set, allowlists, scope)
+                yield _finding(trigger, hit, rule, rule_set, waivers, scope)
 
 
 def _utc(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""
 
 
-def _finding(
-    trigger: Trigger, hit: Hit, rule: Rule, rule_set: RuleSet, allowlists: list[Allowlist], scope: Scope
-) -> Finding:
+def _finding(trigger: Trigger, hit: Hit, rule: Rule, rule_set: RuleSet, waivers: Waivers, scope: Scope) -> Finding:
     id_ = trigger_id(trigger, hit)
-    waived = waive(allowlists, rule.gate, id_, scope.now, beginning=scope.engine)
+    waived = waivers.waive(rule.gate, id_, scope.now)
     if waived.expired and not waived.match:
         for item in waived.expired:
             note = f"allowlist item {item.id!r} for {id_} expired at {_utc(item.expires)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from functools import cached_property
 
 import msgspec
@@ -27,6 +28,17 @@ class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     def files(self) -> dict[str, FileEntry]:
         """Files by absolute path."""
         return {entry.path: entry for entry in self.analysis.files}
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Every file's path."""
+        return [entry.path for entry in self.analysis.files]
+
+    @cached_property
+    def setuid(self) -> list[FileEntry]:
+        """Files with the setuid or the setgid bit."""
+        bits = stat.S_ISUID | stat.S_ISGID
+        return [entry for entry in self.analysis.files if entry.mode & bits]
 
     @cached_property
     def packages(self) -> dict[str, list[Package]]:

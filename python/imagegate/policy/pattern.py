@@ -11,6 +11,11 @@ from functools import lru_cache
 _RAW = "regexp:"
 
 
+def is_literal(pattern: str) -> bool:
+    """Say whether a pattern stands for one text only, itself."""
+    return "*" not in pattern and not pattern.strip().startswith(_RAW)
+
+
 @lru_cache(maxsize=4096)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Return the regular expression of a pattern. Raises ValueError when it is none."""

@@ -23,13 +23,12 @@ _TYPE_BITS = {
 def _name(scope: Scope, values: Values) -> Iterator[Hit]:
     matches = values["regex"].match
     pattern = values["regex"].pattern
-    for entry in scope.facts.analysis.files:
-        if matches(entry.path):
-            yield Hit(
-                f"Application of regex matched file found in container: file={entry.path} regexp={pattern}",
-                path=entry.path,
-                fix=f"Remove {entry.path} from the image, in the layer that adds it.",
-            )
+    for path in filter(matches, scope.facts.paths):
+        yield Hit(
+            f"Application of regex matched file found in container: file={path} regexp={pattern}",
+            path=path,
+            fix=f"Remove {path} from the image, in the layer that adds it.",
+        )
 
 
 def _attribute(scope: Scope, values: Values) -> Iterator[Hit]:
@@ -64,14 +63,12 @@ def _mode(entry: FileEntry, values: Values) -> str | None:
 
 
 def _setuid(scope: Scope, _: Values) -> Iterator[Hit]:
-    for entry in scope.facts.analysis.files:
-        if entry.mode & (stat.S_ISUID | stat.S_ISGID):
-            mode = oct(_TYPE_BITS[entry.type] | entry.mode)
-            yield Hit(
-                f"SUID or SGID found set on file {entry.path}. Mode: {mode}",
-                path=entry.path,
-                fix=f"RUN chmod a-s {entry.path}, or remove the file.",
-            )
+    for entry in scope.facts.setuid:
+        yield Hit(
+            f"SUID or SGID found set on file {entry.path}. Mode: {oct(_TYPE_BITS[entry.type] | entry.mode)}",
+            path=entry.path,
+            fix=f"RUN chmod a-s {entry.path}, or remove the file.",
+        )
 
 
 def _lint_attribute(values: Values) -> str:
