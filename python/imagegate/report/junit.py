@@ -50,7 +50,7 @@ def _suite(root: Element, evaluation: Evaluation, context: Context) -> None:
 
 
 def _in_force(evaluation: Evaluation, context: Context) -> Iterator[Rule]:
-    """Yield the rules that were evaluated: of an image that was left undecided or is listed as a whole, nobody knows."""
+    """Yield the rules that were evaluated. Nobody knows for an image that is undecided, or listed as a whole."""
     if evaluation.verdict is not Verdict.UNDECIDED and evaluation.reason is Reason.POLICY:
         yield from (rule for rule in context.rules if rule.mapping in ("", evaluation.mapping))
 
