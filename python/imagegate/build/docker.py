@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 
 import docker
 import requests
+import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.utils import build as context_tar
 
@@ -172,10 +173,8 @@ def _follow(output: Iterable[dict[str, Any]], tell: Callable[[str], None], allow
             tail.clear()
             if allowed is not None:
                 _check_step(step, allowed)
-        elif "error" in message:
-            raise BuildError(
-                f"the build failed at {step or 'its start'}", why="\n".join([*tail, str(message["error"]).strip()])
-            )
+        elif failure := message.get("error") or message.get("message"):  # the latter in a refusal of the whole request
+            raise BuildError(f"the build failed at {step or 'its start'}", why="\n".join([*tail, str(failure).strip()]))
         elif text.strip():
             tail.extend(text.rstrip().splitlines())
         for line in text.rstrip().splitlines():
@@ -208,7 +207,7 @@ def _engine_errors() -> Iterator[None]:
         yield
     except APIError as error:
         raise BuildError("the Docker engine refused", why=_reason(error)) from None
-    except (DockerException, requests.RequestException) as error:
+    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError) as error:
         raise NetworkError(
             "the Docker engine cannot be reached, or broke off",
             why=type(error).__name__,
