@@ -95,8 +95,9 @@ class _Reader:
         if action and action not in _ACTIONS:
             known = list(_ACTIONS)
             self.mistake(f"{place}.action", f"{action!r} is none of {', '.join(known)}{nearest(action, known)}")
+        before = len(self.mistakes)
         values = self.values(document, trigger, place) if trigger else {}
-        if trigger and (wrong := trigger.lint(values) if self.complete(trigger, values) else ""):
+        if trigger and len(self.mistakes) == before and (wrong := trigger.lint(values)):
             self.mistake(place, wrong)
         return Rule(
             id=self.text(document, "id", place, required=False) or place,
@@ -145,9 +146,6 @@ class _Reader:
             if parameter.required and parameter.name not in {name.lower() for name in given}:
                 self.mistake(f"{place}.params", f"{trigger.gate}.{trigger.name} needs {parameter.name!r}")
         return values
-
-    def complete(self, trigger: Trigger, values: dict[str, Any]) -> bool:
-        return all(parameter.name in values for parameter in trigger.parameters if parameter.required)
 
     def parameter(self, document: dict[str, Any], place: str) -> tuple[str, str, str]:
         self.known_keys(document, "parameter", place)
