@@ -1,8 +1,8 @@
 """The metadata files of a Notary repository, read and written byte for byte as notary-server does.
 
 The server keeps the bytes it is given but hashes its own serialisation of them, so a file in any other form than
-`{"signed":<canonical>,"signatures":[...]}` is accepted and can then never be read. `parse` therefore takes only that one
-form: it also leaves no room for duplicate keys, unknown fields, and numbers or strings that can be written in two ways.
+`{"signed":<canonical>,"signatures":[...]}` is accepted and can then never be read. Parsing therefore takes only that
+one form: it also leaves no room for duplicate keys, unknown fields, and values that can be written in two ways.
 (TUF 1.0, section 4, in the dialect of github.com/theupdateframework/notary/tuf/data.)
 """
 

@@ -1,7 +1,8 @@
 """Key files as notary and docker write them: PEM with headers, PKCS#8 encrypted by PBES2.
 
 Neither side reads the other's usual form: docker knows PBKDF2 with HMAC-SHA1 only, which `cryptography` does not write,
-and it writes a PKCS#8 of version 1, which `cryptography` refuses. So the container is taken apart here. (RFC 5958, 8018.)
+and it writes a PKCS#8 of version 1, which `cryptography` refuses. So the container is taken apart here.
+(RFC 5958, RFC 8018.)
 """
 
 from __future__ import annotations
@@ -153,12 +154,10 @@ def _children(data: bytes, tag: int) -> tuple[list[tuple[int, bytes]], int]:
 
 def _tlv(tag: int, content: bytes) -> bytes:
     size = len(content)
-    length = (
-        bytes([size])
-        if size < 0x80
-        else (lambda b: bytes([0x80 | len(b)]) + b)(size.to_bytes((size.bit_length() + 7) // 8, "big"))
-    )
-    return bytes([tag]) + length + content
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
 
 
 def _sequence(*parts: bytes) -> bytes:

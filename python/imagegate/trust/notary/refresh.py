@@ -9,7 +9,7 @@ from functools import partial
 from imagegate.errors import NotTrusted, TrustError
 from imagegate.trust.notary import chain, pins
 from imagegate.trust.notary.cache import Remembered, TrustCache
-from imagegate.trust.notary.client import NotaryClient
+from imagegate.trust.notary.client import MAX_FILE, NotaryClient
 from imagegate.trust.notary.metadata import (
     ROOT,
     SNAPSHOT,
@@ -166,7 +166,7 @@ class TrustReader:
             else:
                 return kept
         digest = chain.decode_hash(meta.hashes.get("sha256", "")).hex()
-        raw = self._client.fetch(self._gun, f"{role}.{digest}.json", meta.length)
+        raw = self._client.fetch(self._gun, f"{role}.{digest}.json", min(meta.length, MAX_FILE))
         if raw is None:
             raise TrustError(
                 f"the Notary server does not have the {role} metadata of {self._gun} that it names",

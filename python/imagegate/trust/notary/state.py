@@ -73,11 +73,11 @@ class TrustState:
             return False
 
     def _expires(self, role: str) -> datetime:
-        documents = [self.root, self.timestamp, self.snapshot, self.roles[role]]
-        while role != TARGETS:
+        ends = [self.root.signed.expires, self.timestamp.signed.expires, self.snapshot.signed.expires]
+        while role:
+            ends.append(self.roles[role].signed.expires)
             role = chain.parent_name(role)
-            documents.append(self.roles[role])
-        return min(parse_time(document.signed.expires) for document in documents)
+        return min(parse_time(end) for end in ends)
 
 
 def to_target(name: str, meta: FileMeta) -> Target:
