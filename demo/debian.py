@@ -30,16 +30,16 @@ def mirror() -> str:
     return sites[0] if sites else "http://deb.debian.org/debian"
 
 
-def bootstrap(directory: Path) -> None:
-    """Make a minimal Debian in a directory. Takes root, and about half a minute."""
-    done = subprocess.run(
-        ["debootstrap", "--variant=minbase", SUITE, str(directory), mirror()],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise DemoFailed(f"debootstrap failed: {(done.stdout + done.stderr)[-800:]}")
+def bootstrap(directory: Path, archive: Path) -> None:
+    """Make a minimal Debian in a directory, and an archive of it. Takes root, and about half a minute."""
+    _run("debootstrap", "--variant=minbase", SUITE, str(directory), mirror())
     for name in _DROPPED:
         for path in (directory / name).glob("*"):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    _run("tar", "-C", str(directory), "-c", "-f", str(archive), "--numeric-owner", "--exclude=./dev/*", ".")
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DemoFailed(f"{command[0]} failed: {(done.stdout + done.stderr)[-800:]}")

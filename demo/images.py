@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from demo.packages import npm_package, python_packages
@@ -11,7 +11,8 @@ PYTHON = ("urllib3==2.7.0", "jinja2==3.1.6", "markupsafe==3.0.3")
 NPM = (("lodash", "4.17.21"), ("minimist", "1.2.8"), ("moment", "2.30.1"))
 
 BASE = """\
-FROM {root}
+FROM scratch
+ADD root.tar /
 LABEL org.opencontainers.image.title="Debian base" org.opencontainers.image.vendor="the platform team"
 RUN useradd --uid 1000 --create-home app
 HEALTHCHECK NONE
@@ -41,7 +42,6 @@ class Fault:
     dockerfile: str = APPLICATION
     python: tuple[str, ...] = PYTHON
     npm: tuple[tuple[str, str], ...] = NPM
-    build: tuple[str, ...] = field(default=())
 
 
 FAULTS = (
@@ -64,7 +64,7 @@ FAULTS = (
         "port 22 exposed",
         dockerfile=APPLICATION.replace("EXPOSE 8080", "EXPOSE 8080 22"),
     ),
-    Fault("wild-base", "base_image/not_signed", "a base that nobody signed", build=("--unverified-base",)),
+    Fault("wild-base", "base_image/not_signed", "a base that nobody signed"),
 )
 
 

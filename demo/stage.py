@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
+
 from demo.narrator import Narrator
 from lab.docker import Engine, docker_engine
 from lab.notary import PASSPHRASES, Notary
@@ -28,6 +30,15 @@ class Stage:
     trusted: str
     notary: Notary
     narrator: Narrator
+
+    @contextmanager
+    def docker(self) -> Iterator[docker.APIClient]:
+        """Open the engine, for what a build job does with plain Docker."""
+        client = docker.APIClient(base_url=self.engine.host, timeout=600)
+        try:
+            yield client
+        finally:
+            client.close()
 
     @property
     def site_file(self) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,19 +82,3 @@ def _answers(host: str) -> bool:
             client.close()
     except (docker.errors.DockerException, OSError):
         return False
-
-
-def import_tree(engine: Engine, tree: Path, name: str) -> None:
-    """Make an image of a directory: the raw root that a base image is built from."""
-    import docker
-
-    with subprocess.Popen(["tar", "-C", str(tree), "-c", "--numeric-owner", "."], stdout=subprocess.PIPE) as tar:
-        assert tar.stdout
-        repository, _, tag = name.partition(":")
-        client = docker.APIClient(base_url=engine.host, timeout=600)
-        try:
-            client.import_image_from_data(tar.stdout, repository=repository, tag=tag or "latest")
-        finally:
-            client.close()
-    if tar.returncode:
-        raise LabError(f"tar of {tree} ended with {tar.returncode}")

@@ -21,7 +21,6 @@ from imagegate.cli.options import setting, split_arguments
 @click.option("--target", default="", help="The stage to build up to. Default: the last one.")
 @click.option("--network", default="", help="Network of RUN instructions, as `docker build --network`.")
 @click.option("--no-cache", is_flag=True, help="Run every instruction again.")
-@click.option("--unverified-base", is_flag=True, help="Build on whatever the Dockerfile names; nothing is proved.")
 @setting("--platform", key="platform", metavar="OS/ARCH[/VARIANT]", help="The platform to build for.")
 @click.pass_obj
 def build(
@@ -34,7 +33,6 @@ def build(
     target: str,
     network: str,
     no_cache: bool,
-    unverified_base: bool,
 ) -> None:
     """Build an image on verified base images, pinned by digest.
 
@@ -47,7 +45,7 @@ def build(
 
     dockerfile = file or context / "Dockerfile"
     arguments = split_arguments(build_args)
-    bases = () if unverified_base else app.factory.verify_bases(dockerfile, arguments, target)
+    bases = app.factory.verify_bases(dockerfile, arguments, target)
     for each in bases:
         app.say(f"base {each.reference} verified, signed by {each.role}")
     request = BuildRequest(
