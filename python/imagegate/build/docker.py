@@ -93,8 +93,8 @@ class DockerBuilder:
         """Return the id of a base in the engine; it is pulled by digest, or loaded, when it is not there."""
         with self._open_source(RegistryRef(base.reference.repository, "", base.digest)) as source:
             image = resolve(source, platform=base.use.platform, all_platforms=False, limits=self._limits).images[0]
-            # A classic image store knows an image by its config, containerd's by its manifest.
-            known = (image.config_descriptor.digest, image.digest)
+            # A classic image store knows an image by its config, containerd's by its manifest or the index it pulled.
+            known = (image.config_descriptor.digest, image.digest, base.digest)
             if found := _present(client, known):
                 return found
             tell(f"pulling the base {base.pinned}")
