@@ -86,7 +86,7 @@ def verify_bases(
         plural = "s" if len(refused) > 1 else ""
         raise NotTrusted(
             f"{len(refused)} image{plural} of the Dockerfile may not be built on",
-            why="; ".join(refused),
+            why=refused[0] if len(refused) == 1 else "".join(f"\n  {each}" for each in refused),
             hint=f"Use images that are signed in {trusted.registry}.",
         )
     return tuple(bases)
