@@ -45,6 +45,7 @@ class FakeNotary:
         self.current: dict[str, bytes] = {}
         self.versions: dict[str, int] = {"snapshot": 0, "timestamp": 0}
         self.requests: list[str] = []
+        self.lasts = timedelta(days=14)
         self.before_post: Callable[[], None] | None = None
         self.spoil: Callable[[str, bytes], bytes] = lambda _, raw: raw
 
@@ -94,7 +95,7 @@ class FakeNotary:
         *,
         snapshot: int | None = None,
         timestamp: int | None = None,
-        lasts: timedelta = timedelta(days=14),
+        lasts: timedelta | None = None,
         keys: tuple[PrivateKey, PrivateKey] | None = None,
     ) -> None:
         """Sign snapshot and timestamp; with these versions and keys, when given."""
@@ -106,7 +107,12 @@ class FakeNotary:
         listing = Listing("Snapshot", later, meta, self.versions["snapshot"])
         raw = update.sign(listing, [(snapshot_key, snapshot_key.key_id)])
         self.files[f"snapshot.{hashlib.sha256(raw).hexdigest()}.json"] = raw
-        stamp = Listing("Timestamp", format_time(NOW + lasts), {"snapshot": file_meta(raw)}, self.versions["timestamp"])
+        stamp = Listing(
+            "Timestamp",
+            format_time(NOW + (self.lasts if lasts is None else lasts)),
+            {"snapshot": file_meta(raw)},
+            self.versions["timestamp"],
+        )
         self.files["timestamp.json"] = update.sign(stamp, [(timestamp_key, timestamp_key.key_id)])
 
     def put_targets(self, signed: Targets, *keys: PrivateKey, role: str = "targets") -> None:

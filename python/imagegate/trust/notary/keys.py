@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
+import warnings
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -41,6 +42,12 @@ def certificate(key: Key) -> x509.Certificate:
         return x509.load_pem_x509_certificate(base64.b64decode(key.keyval.public, validate=True))
     except (ValueError, binascii.Error) as error:
         raise NotTrusted("a key in the metadata is malformed", why="it is no PEM certificate") from error
+
+
+def common_names(issued: x509.Certificate) -> list[str]:
+    """Return the common names of a certificate's subject; for a root's, the repository."""
+    with warnings.catch_warnings(action="ignore"):  # about names over 64 characters, as long repositories have
+        return [str(name.value) for name in issued.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
 
 def certificate_key(issued: x509.Certificate) -> Key:
@@ -148,7 +155,8 @@ class PrivateKey:
     def certify(self, gun: str, now: datetime) -> Key:
         """Return a self-signed certificate for code signing of a repository, as root keys have them."""
         # A GUN may be longer than the 64 characters that X.520 gives a common name; Go does not mind.
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gun, _validate=False)])
+        with warnings.catch_warnings(action="ignore"):
+            name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gun, _validate=False)])
         usage = x509.KeyUsage(True, False, True, False, False, False, False, False, False)
         made = (
             x509.CertificateBuilder()

@@ -10,7 +10,6 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import NameOID
 
 from imagegate.errors import ConfigError, NotTrusted
 from imagegate.trust.notary import chain, keys
@@ -78,7 +77,7 @@ def require_named(root: Document[Root], gun: str, now: datetime) -> None:
         if key is None or not key.keytype.endswith("-x509"):
             continue
         issued = keys.certificate(key)
-        names = [str(name.value) for name in issued.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        names = keys.common_names(issued)
         if not any(name == gun or (name.endswith("*") and gun.startswith(name[:-1])) for name in names):
             continue
         if issued.not_valid_before_utc <= now < issued.not_valid_after_utc:
