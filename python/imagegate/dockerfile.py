@@ -22,6 +22,8 @@ _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""", re.DOTAL
 _HEREDOC = re.compile(r"\d*<<(-?)([^<]+)\Z")
 _TAKES_HEREDOC = re.compile(r"(?:ONBUILD\s+)?(?:ADD|COPY|RUN)\b", re.IGNORECASE)
 _STAGE = re.compile(r"(\S+)(?:\s+AS\s+(\S+))?\Z", re.IGNORECASE)
+_MAX_NESTING = 50
+_MAX_EXPANSION = 1024**2
 _PAIR = re.compile(r"""([A-Za-z_][\w.-]*)=((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])*)""", re.DOTALL)
 
 
@@ -243,7 +245,7 @@ def expand(word: str, variables: Mapping[str, str], escape: str = "\\") -> Expan
     """Replace `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` (and both without the colon).
 
     Single quotes and the escape character keep a `$` as it is; quotes stay in the text. (BuildKit, shell/lex.go.)
-    Raises BuildError for a modifier that is none of these.
+    Raises BuildError for a modifier that is none of these, and for what grows without measure.
     """
     text, at, quote = "", 0, ""
     missing: list[str] = []
@@ -259,6 +261,8 @@ def expand(word: str, variables: Mapping[str, str], escape: str = "\\") -> Expan
             replaced, at = _variable(word, at, variables, escape)
             text += replaced.text
             missing += replaced.missing
+            if len(text) > _MAX_EXPANSION:
+                raise BuildError(f"a value with its variables replaced is longer than {_MAX_EXPANSION} characters")
             continue
         text += char
         at += 1
@@ -293,4 +297,6 @@ def _closing(word: str, at: int) -> int:
         depth += {"{": 1, "}": -1}.get(word[index], 0)
         if not depth:
             return index
+        if depth > _MAX_NESTING:
+            raise BuildError(f"variables are nested more than {_MAX_NESTING} deep")
     raise BuildError(f"{word!r} has a ${{ that is not closed")

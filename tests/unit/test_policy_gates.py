@@ -12,6 +12,7 @@ from imagegate.model import (
     BaseStatus,
     CvssScore,
     Digest,
+    Distro,
     FeedState,
     FileEntry,
     FileType,
@@ -420,3 +421,33 @@ def test_base_images(proof: BaseProof, fired: list[str]) -> None:
 
 def test_a_base_that_nobody_looked_at_is_no_pass() -> None:
     assert run(bundle(rule("base_image", "not_signed")), facts()).verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        f"{FROM}EXPOSE {'9' * 5000}",
+        f"{FROM}EXPOSE 1-{'9' * 30}",
+        f"{FROM}EXPOSE 4-1",
+        FROM + "EXPOSE " + "${A:-" * 3000 + "}" * 3000,
+        f"{FROM}ENV A=xx\n" + "ENV A=$A$A\n" * 60 + "EXPOSE $A",
+        "ARG A=$A$A\nFROM $A\n" + "FROM ${A\n",
+        "",
+    ],
+)
+def test_a_hostile_dockerfile_is_evaluated_or_undecided(dockerfile: str) -> None:
+    for policy in (port_rule(), port_rule("80", "whitelist"), user_rule(), instruction("FROM", "exists")):
+        for user in ("0" * 5000, "9" * 5000, "\u0660", ":" * 99):
+            run(policy, facts(user=user, ports=("9" * 5000,), dockerfile=dockerfile))
+
+
+def test_root_with_many_zeros_is_root() -> None:
+    assert len(messages(user_rule(), facts(user="0" * 5000))) == 1
+
+
+def test_numbers_without_measure_are_compared_all_the_same() -> None:
+    distro = Distro("x", "9" * 5000 + ".a")
+    policy = bundle(rule("metadata", "attribute", attribute="distro_version", check=">", value="12"))
+    assert len(messages(policy, facts(distro=distro))) == 1
+    passwd = (PasswdEntry("x", "x", "0" * 5000, "0", "", "/", "/bin/sh"),)
+    assert len(messages(bundle(rule("passwd_file", "blacklist_userids", user_ids="0")), facts(passwd=passwd))) == 1

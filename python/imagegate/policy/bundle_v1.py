@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any
 
 from imagegate.model import Action, Digest
 from imagegate.policy.allowlist import parse_expiry
@@ -13,7 +11,7 @@ from imagegate.policy.gates.known import ENDED, UNSUPPORTED
 from imagegate.policy.gates.parameter import nearest
 from imagegate.policy.gates.trigger import Trigger
 from imagegate.policy.model import Allowlist, AllowlistItem, ImageRule, Mapping, PolicyBundle, Rule, RuleSet
-from imagegate.policy.pattern import compile_pattern
+from imagegate.policy.reader import Reader
 
 VERSION = "1_0"
 
@@ -39,8 +37,6 @@ _KEYS = {
 }
 _ACTIONS = {action.value.upper(): action for action in Action}
 
-_Read = TypeVar("_Read")
-
 
 def read_bundle(document: dict[str, Any], digest: Digest, source: str) -> tuple[PolicyBundle | None, list[str]]:
     """Return the bundle, or None and all mistakes."""
@@ -49,11 +45,8 @@ def read_bundle(document: dict[str, Any], digest: Digest, source: str) -> tuple[
     return (None if reader.mistakes else bundle), reader.mistakes
 
 
-class _Reader:
-    """Walks the document and keeps on after a mistake; what it returns counts only when there was none."""
-
-    def __init__(self) -> None:
-        self.mistakes: list[str] = []
+class _Reader(Reader):
+    """Reads a bundle."""
 
     def bundle(self, document: dict[str, Any], digest: Digest, source: str) -> PolicyBundle:
         self.known_keys(document, "bundle", "")
@@ -218,83 +211,10 @@ class _Reader:
                 if id_ not in known_lists:
                     self.mistake(place, f"there is no whitelist with the id {id_!r}{nearest(id_, known_lists)}")
 
-    def unique(self, place: str, ids: list[str]) -> None:
-        for id_ in sorted({id_ for id_ in ids if id_ and ids.count(id_) > 1}):
-            self.mistake(place, f"the id {id_!r} stands more than once")
-
     def version(self, document: dict[str, Any], place: str) -> None:
         version = self.text(document, "version", place)
         if version and version != VERSION:
             self.mistake(f"{place}.version", f"{version!r}: only {VERSION!r} is supported")
 
-    def each(
-        self,
-        document: dict[str, Any],
-        key: str,
-        place: str,
-        read: Callable[[dict[str, Any], str], _Read],
-        *,
-        required: bool = False,
-    ) -> Iterator[_Read]:
-        """Read every member of a list of mappings."""
-        where = f"{place}.{key}" if place else key
-        entries = document.get(key)
-        if entries is None or entries == "":
-            if required:
-                self.mistake(where, "it is missing")
-            return
-        if not isinstance(entries, list):
-            self.mistake(where, "it is no list")
-            return
-        for index, entry in enumerate(entries):
-            if isinstance(entry, dict):
-                yield read(entry, f"{where}[{index}]")
-            else:
-                self.mistake(f"{where}[{index}]", "it is no mapping of keys")
-
-    def text(
-        self, document: dict[str, Any], key: str, place: str, *, required: bool = True, empty: bool = False
-    ) -> str:
-        value = document.get(key)
-        where = f"{place}.{key}" if place else key
-        if value is None or (value == "" and not empty):
-            if required:
-                self.mistake(where, "it is missing")
-            return ""
-        if not isinstance(value, str):
-            self.mistake(where, f"{value!r} is no text; put it in quotes")
-            return ""
-        return value
-
-    def texts(self, document: dict[str, Any], key: str, place: str) -> tuple[str, ...]:
-        value = document.get(key)
-        if value is None or value == "":
-            return ()
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            self.mistake(f"{place}.{key}", "it is no list of texts")
-            return ()
-        return tuple(value)
-
-    def pattern(self, document: dict[str, Any], key: str, place: str) -> str:
-        text = self.text(document, key, place)
-        try:
-            compile_pattern(text)
-        except ValueError as error:
-            self.mistake(f"{place}.{key}", str(error))
-        return text
-
     def known_keys(self, document: dict[str, Any], kind: str, place: str) -> None:
         self.near_misses(document, _KEYS[kind], place)
-
-    def near_misses(self, document: dict[str, Any], known: list[str], place: str) -> None:
-        """Unknown keys are kept, for servers that know them; one that looks misspelt is a mistake all the same."""
-        for key in document:
-            if (
-                key not in known
-                and (near := get_close_matches(key, known, n=1, cutoff=0.8))
-                and near[0] not in document
-            ):
-                self.mistake(f"{place}.{key}" if place else key, f"did you mean {near[0]!r}?")
-
-    def mistake(self, place: str, what: str) -> None:
-        self.mistakes.append(f"{place}: {what}")

@@ -25,7 +25,7 @@ def evaluate(bundle: PolicyBundle, facts: Facts, *, tag: str, settings: PolicySe
     "undecided", whatever else was found; the findings and the final action are told all the same.
     """
     engine = settings.compat == "engine"
-    scope = Scope(facts=facts, now=now, engine=engine, missing_passes=settings.missing_advisories == "go")
+    scope = Scope(facts=facts, at=now, engine=engine, missing_passes=settings.missing_advisories == "go")
     name = parse_name(tag, facts.analysis.digest, facts.image_id)
     mapping = _mapping(bundle, name, settings, scope)
     findings = tuple(_findings(bundle, mapping, scope))
@@ -89,7 +89,7 @@ def _utc(moment: datetime | None) -> str:
 
 def _finding(trigger: Trigger, hit: Hit, rule: Rule, rule_set: RuleSet, waivers: Waivers, scope: Scope) -> Finding:
     id_ = trigger_id(trigger, hit)
-    waived = waivers.waive(rule.gate, id_, scope.now)
+    waived = waivers.waive(rule.gate, id_, scope.at)
     if waived.expired and not waived.match:
         for item in waived.expired:
             note = f"allowlist item {item.id!r} for {id_} expired at {_utc(item.expires)}"

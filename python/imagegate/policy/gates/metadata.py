@@ -57,7 +57,9 @@ def _holds(attribute: str, check: str, found: Any, wanted: str, *, engine: bool)
 
 def _natural(version: str) -> list[tuple[int, str]]:
     """Return a key that puts 9 before 12, which the engine, comparing text, does not."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.findall(r"\d+|[^\d.]+", version)]
+    parts = re.findall(r"[0-9]+|[^0-9.]+", version)
+    numbers = ((part, part.lstrip("0")) for part in parts)
+    return [(len(number) + 1, number) if part[0].isdigit() else (0, part) for part, number in numbers]
 
 
 def _size(value: str) -> int:

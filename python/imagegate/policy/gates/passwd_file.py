@@ -42,7 +42,7 @@ def _denied_number(what: str, parameter: str, field: Callable[[PasswdEntry], str
         texts = {str(number) for number in values[parameter]}
         for entry in scope.facts.users:
             found = field(entry)
-            plain = found if scope.engine or not found.isdecimal() else str(int(found))
+            plain = found if scope.engine or not found.isdigit() else found.lstrip("0") or "0"
             if plain in texts:
                 yield Hit(
                     f"Blacklisted {what} '{found}' found in image's /etc/passwd: pentry={_line(entry)}",

@@ -16,12 +16,12 @@ from imagegate.policy.gates.parameter import Parameter, Values
 class Scope(msgspec.Struct, kw_only=True):
     """What a trigger sees beside its parameters.
 
-    engine: reproduce the engine's quirks; missing_passes: missing advisories keep nothing from being decided;
-    problems: where a trigger notes what keeps its rule from being decided.
+    at: the time of the evaluation; engine: reproduce the engine's quirks; missing_passes: missing advisories keep
+    nothing from being decided; problems: where a trigger notes what keeps its rule from being decided.
     """
 
     facts: Facts
-    now: datetime
+    at: datetime
     engine: bool = False
     missing_passes: bool = False
     problems: list[Problem] = msgspec.field(default_factory=list)

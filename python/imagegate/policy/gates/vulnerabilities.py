@@ -114,12 +114,12 @@ def _times(vulnerability: Vulnerability, scope: Scope, values: Values) -> str | 
     told = []
     if (days := values.get("max_days_since_creation")) is not None:
         # The engine counts from the day that it first matched the record, which for an evaluator without memory is now.
-        created = scope.now if scope.engine else vulnerability.published
-        if _younger(created, days, scope.now):
+        created = scope.at if scope.engine else vulnerability.published
+        if _younger(created, days, scope.at):
             return None
         told += [f"max_days_since_creation={created:%Y-%m-%d}"] if created else []
     if (days := values.get("max_days_since_fix")) is not None and values.get("fix_available"):
-        if _younger(vulnerability.fixed_at, days, scope.now):
+        if _younger(vulnerability.fixed_at, days, scope.at):
             return None
         told += [f"max_days_since_fix={vulnerability.fixed_at:%Y-%m-%d}"] if vulnerability.fixed_at else []
     return f"({' '.join(told)})" if told else ""
@@ -193,7 +193,7 @@ def _stale(scope: Scope, values: Values) -> Iterator[Hit]:
     feeds = [feed for feed in report.feeds if not scope.engine or _of_distro(feed.ecosystem)] if report else []
     days = values["max_days_since_sync"]
     limit = timedelta(days=min(days, 999_999))
-    old = [feed.ecosystem for feed in feeds if scope.now - feed.synced_at > limit]
+    old = [feed.ecosystem for feed in feeds if scope.at - feed.synced_at > limit]
     if old or not feeds:
         yield Hit(
             f"The vulnerability feed for this image distro is older than MAXAGE ({days}) days",
