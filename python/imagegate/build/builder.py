@@ -19,7 +19,6 @@ class BuildRequest:
 
     names: `registry/repo:tag` or shorter, to give to the image in the engine. labels: beside those that name the base.
     network: what RUN has, as `docker build --network`; empty: the engine's default.
-    unverified: build on whatever the Dockerfile names, with no bases, no pins and no labels: for the first base of all.
     Values of build_args are kept out of the repr, but an engine writes them into the image's history.
     """
 
@@ -32,7 +31,6 @@ class BuildRequest:
     names: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
-    unverified: bool = False
     network: str = ""
 
 

@@ -53,8 +53,7 @@ class DockerBuilder:
         with _engine_errors(), self._connect() as client:
             identifiers = {base.use: self._provide(client, base, tell) for base in request.bases}
             text = rewrite(request.dockerfile, [Replacement(use, i, use.platform) for use, i in identifiers.items()])
-            if not request.unverified:
-                _require_only(text, set(identifiers.values()), request)
+            _require_only(text, set(identifiers.values()), request)
             with _context(request, text) as context:
                 output = client.build(
                     fileobj=context,
@@ -71,8 +70,7 @@ class DockerBuilder:
                     decode=True,
                     use_config_proxy=True,
                 )
-                allowed = None if request.unverified else set(identifiers.values()) | _stage_words(text)
-                identifier = _follow(output, tell, allowed)
+                identifier = _follow(output, tell, set(identifiers.values()) | _stage_words(text))
             for name in request.names:
                 repository, _, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "latest")
                 client.tag(identifier, repository, tag)
@@ -158,10 +156,10 @@ def _context(request: BuildRequest, text: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _follow(output: Iterable[dict[str, Any]], tell: Callable[[str], None], allowed: set[str] | None) -> str:
+def _follow(output: Iterable[dict[str, Any]], tell: Callable[[str], None], allowed: set[str]) -> str:
     """Hand on the build's output and return the image's id. Raises BuildError with the failing step.
 
-    allowed: the words by which a step may name an image, None for any. The engine's own account of its steps is held
+    allowed: the words by which a step may name an image. The engine's own account of its steps is held
     against what was verified: should it ever read a Dockerfile otherwise than we do, its image is not taken.
     """
     identifier, step = "", ""
@@ -171,8 +169,7 @@ def _follow(output: Iterable[dict[str, Any]], tell: Callable[[str], None], allow
         if match := _STEP.match(text):
             step = match[1].strip()
             tail.clear()
-            if allowed is not None:
-                _check_step(step, allowed)
+            _check_step(step, allowed)
         elif failure := message.get("error") or message.get("message"):  # the latter in a refusal of the whole request
             raise BuildError(f"the build failed at {step or 'its start'}", why="\n".join([*tail, str(failure).strip()]))
         elif text.strip():
