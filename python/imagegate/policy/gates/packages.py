@@ -8,13 +8,14 @@ from typing import Any
 from imagegate.model import Package, PackageType
 from imagegate.policy.gates.parameter import Parameter, Values, choice, text
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger
-from imagegate.vulnerability.versions import dpkg, pep440, semver
 
-_ORDER: dict[PackageType, Callable[[str], Any]] = {
-    PackageType.DPKG: dpkg.key,
-    PackageType.PYTHON: pep440.key,
-    PackageType.NPM: semver.key,
-}
+
+def _order(type_: PackageType) -> Callable[[str], Any] | None:
+    """Return the key function of a kind of package's versions. Imported late: few policies ask, and it costs time."""
+    from imagegate.vulnerability.versions import dpkg, pep440, semver
+
+    keys = {PackageType.DPKG: dpkg.key, PackageType.PYTHON: pep440.key, PackageType.NPM: semver.key}
+    return keys.get(type_)
 
 
 def _required(scope: Scope, values: Values) -> Iterator[Hit]:
@@ -43,7 +44,7 @@ def _versions(scope: Scope, found: list[Package], values: Values) -> Iterator[Hi
                 package=package,
                 fix=fix,
             )
-        elif order := _ORDER.get(package.type):
+        elif order := _order(package.type):
             if order(package.version) < order(version):
                 yield Hit(
                     f"Required min-version input package ({name}) is present ({package.version}), but is lower version "
