@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import tarfile
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
 from imagegate.errors import PolicyError
-from imagegate.model import Evaluation, Verdict
+from imagegate.model import Analysis, Evaluation, Verdict
 from imagegate.policy.document import PolicyBundle, parse_bundle
 from imagegate.policy.evaluate import evaluate
+from imagegate.policy.facts import Facts
 from imagegate.policy.gates.known import UNSUPPORTED
 from imagegate.settings import PolicySettings
 from tests.integration import golden
@@ -68,6 +74,33 @@ def rows(evaluation: Evaluation) -> Counter[tuple[Any, ...]]:
 def test_no_case_is_left_out() -> None:
     assert len(CASES) == 144
     assert len([case for case in CASES if not unsupported(case)]) == 124
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Facts]:
+    """The same facts, out of what `imagegate analyze` says of the images."""
+    home = tmp_path_factory.mktemp("home")
+    found = {}
+    for image in golden.IMAGES:
+        layout = home / image
+        with tarfile.open(golden.SHARED / "images" / f"{image}.oci.tar") as tar:
+            tar.extractall(layout, filter="data")
+        command = [sys.executable, "-m", "imagegate.cli.main", "--json", "analyze", f"oci:{layout}"]
+        environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+        done = subprocess.run(command, capture_output=True, check=True, env=environment)
+        found[image] = golden.facts(image, msgspec.json.decode(done.stdout, type=Analysis))
+    return found
+
+
+def test_the_analysis_leads_to_the_same_evaluations(analysed: dict[str, Facts]) -> None:
+    for case in CASES:
+        results = case["engine"].get("images", {})
+        if unsupported(case) or case["engine"]["add"]["status"] != 200 or any("http" in r for r in results.values()):
+            continue
+        for image, expected in results.items():
+            name = f"127.0.0.1:15301/team/{image}:1.0"
+            evaluation = evaluate(load(case), analysed[image], tag=name, settings=ENGINE, now=golden.now())
+            assert rows(evaluation) == Counter(row(entry) for entry in expected["rows"]), case["name"]
 
 
 @pytest.mark.parametrize("case", named([case for case in CASES if not unsupported(case)]))
