@@ -84,6 +84,11 @@ def test_the_config_is_what_runs_and_the_dockerfile_says_where() -> None:
     assert messages(user_rule(), facts(user="app", dockerfile=FROM)) == []
 
 
+def test_a_user_of_a_builder_stage_is_not_where_it_went_wrong() -> None:
+    (finding,) = run(user_rule(), facts(dockerfile=f"FROM x AS build\nUSER app\n{FROM}RUN y")).findings
+    assert finding.line == 0
+
+
 def test_the_engine_reads_the_dockerfile_alone() -> None:
     known = facts(user="0", dockerfile=f"{FROM}USER 0")
     assert messages(user_rule(), known, compat="engine") == []

@@ -91,9 +91,9 @@ def _lint_instruction(values: Values) -> str:
 
 
 def _effective_user(scope: Scope, values: Values) -> Iterator[Hit]:
-    found = [line for line in lines(scope) if line.name == "USER"]
     listed = values["users"]
     if scope.engine:
+        found = [line for line in lines(scope) if line.name == "USER"]
         user = found[-1].value.strip("[] ") if found else "root"
         allowed = denied = user in listed
     else:
@@ -103,12 +103,20 @@ def _effective_user(scope: Scope, values: Values) -> Iterator[Hit]:
         denied = any(name == other or (uid is not None and uid == number) for other, number in others)
         # Whoever is user 0 is root: /etc/passwd, which the image brings, cannot lend it an allowed name.
         allowed = denied if uid != 0 else not {"root", "0"}.isdisjoint(entry.partition(":")[0] for entry in listed)
-    line = found[-1].line if found else 0
+    line = _user_line(scope)
     fix = "Add `USER <name>`, not root, after the last step that needs root."
     if values["type"] == "whitelist" and not allowed:
         yield Hit(f"User {user} found as effective user, which is not on the allowed list", line=line, fix=fix)
     elif values["type"] == "blacklist" and denied:
         yield Hit(f"User {user} found as effective user, which is explicity not allowed", line=line, fix=fix)
+
+
+def _user_line(scope: Scope) -> int:
+    """Return the line of the USER that counts, 0 when there is none: those of builder stages do not."""
+    dockerfile = scope.facts.dockerfile
+    stages = dockerfile.final_stages if dockerfile else ()
+    users = [instruction for stage in stages for instruction in stage.instructions if instruction.name == "USER"]
+    return users[-1].line if users else 0
 
 
 def _identity(user: str, entries: tuple[PasswdEntry, ...]) -> tuple[str, int | None]:
