@@ -18,7 +18,8 @@ from imagegate.model import Analysis, Evaluation, Verdict
 from imagegate.policy.document import PolicyBundle, parse_bundle
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
-from imagegate.policy.gates.known import UNSUPPORTED
+from imagegate.policy.gates import TRIGGERS
+from imagegate.policy.gates.known import ENDED, UNSUPPORTED
 from imagegate.settings import PolicySettings
 from tests.integration import golden
 
@@ -69,6 +70,20 @@ def rows(evaluation: Evaluation) -> Counter[tuple[Any, ...]]:
         )
         for finding in evaluation.findings
     )
+
+
+def test_every_trigger_and_parameter_of_the_engine_is_known() -> None:
+    spec = json.loads((golden.SHARED.parent / "policy_spec_engine.json").read_text())
+    active = {gate["name"]: gate["triggers"] for gate in spec if gate["state"] == "active"}
+    assert set(ENDED) == {gate["name"] for gate in spec if gate["state"] == "eol"}
+    known = {(gate, name) for gate, names in UNSUPPORTED.items() for name in names} | set(TRIGGERS)
+    own = {key for key in TRIGGERS if key[0] == "base_image"}
+    assert known - own == {(gate, trigger["name"]) for gate, triggers in active.items() for trigger in triggers}
+    for gate, triggers in active.items():
+        for trigger in triggers:
+            if (gate, trigger["name"]) in TRIGGERS:
+                ours = {(each.name, each.required) for each in TRIGGERS[gate, trigger["name"]].parameters}
+                assert ours == {(each["name"], each["required"]) for each in trigger["parameters"] or ()}
 
 
 def test_no_case_is_left_out() -> None:
