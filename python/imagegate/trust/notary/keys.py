@@ -8,17 +8,19 @@ import hashlib
 import re
 import warnings
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from imagegate.errors import NotTrusted, TrustError
 from imagegate.trust.notary import canonical
 from imagegate.trust.notary.metadata import Key, KeyValue, Signature
+
+if TYPE_CHECKING:
+    from cryptography import x509  # 0.02 s, and not needed where the root is known and not pinned
 
 ROOT_LIFE = timedelta(days=3650)
 _P256_BYTES = 32
@@ -38,6 +40,8 @@ def plain_key_id(key: Key) -> str:
 
 def certificate(key: Key) -> x509.Certificate:
     """Return the certificate of an `-x509` key. Raises NotTrusted."""
+    from cryptography import x509
+
     try:
         return x509.load_pem_x509_certificate(base64.b64decode(key.keyval.public, validate=True))
     except (ValueError, binascii.Error) as error:
@@ -46,6 +50,8 @@ def certificate(key: Key) -> x509.Certificate:
 
 def common_names(issued: x509.Certificate) -> list[str]:
     """Return the common names of a certificate's subject; for a root's, the repository."""
+    from cryptography.x509.oid import NameOID
+
     with warnings.catch_warnings(action="ignore"):  # about names over 64 characters, as long repositories have
         return [str(name.value) for name in issued.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
@@ -154,6 +160,9 @@ class PrivateKey:
 
     def certify(self, gun: str, now: datetime) -> Key:
         """Return a self-signed certificate for code signing of a repository, as root keys have them."""
+        from cryptography import x509
+        from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
         # A GUN may be longer than the 64 characters that X.520 gives a common name; Go does not mind.
         with warnings.catch_warnings(action="ignore"):
             name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gun, _validate=False)])

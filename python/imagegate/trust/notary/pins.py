@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 
 from imagegate.errors import ConfigError, NotTrusted
 from imagegate.trust.notary import chain, keys
 from imagegate.trust.notary.metadata import ROOT, Document, Key, Root
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 def pins_for(gun: str, pins: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -48,6 +51,8 @@ def _matches(pin: str, key_id: str, key: Key) -> bool:
 
 
 def _read(file: str) -> list[x509.Certificate]:
+    from cryptography import x509
+
     try:
         return x509.load_pem_x509_certificates(Path(file).expanduser().read_bytes())
     except (OSError, ValueError) as error:
@@ -59,6 +64,8 @@ def _read(file: str) -> list[x509.Certificate]:
 
 
 def _issued_by(issued: x509.Certificate, pinned: x509.Certificate) -> bool:
+    from cryptography import x509
+
     if issued == pinned:
         return True
     try:
