@@ -3,7 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 VENV := .venv
-PYTHON ?= $(firstword $(foreach version,3.13 3.12 3.11,$(shell command -v python$(version) 2>/dev/null)) $(shell command -v python3))
+USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 /usr/bin/python3; do \
+  $$each -c '$(USABLE)' 2>/dev/null && { echo $$each; break; }; done)
 STAMP := $(VENV)/.installed-for
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -31,12 +33,13 @@ bench: $(STAMP) ## Times and memory beside the peers; writes bench/results.json
 	$(VENV)/bin/python -m bench
 
 $(STAMP): pyproject.toml
-	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
-	  if [ "$$(id -u)" != 0 ]; then echo "python3 with venv (3.11 or newer) is missing; install python3-venv" >&2; exit 1; fi; \
+	@if [ -z "$(PYTHON)" ]; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "python3 (3.11 or newer) with venv is missing; install python3-venv" >&2; exit 1; fi; \
 	  echo "installing Debian packages: python3 python3-venv"; \
-	  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3 python3-venv >/dev/null; \
+	  apt-get update -q >/dev/null; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3 python3-venv >/dev/null; \
 	fi
-	@test -x $(VENV)/bin/python || $$(command -v $(PYTHON) python3 | head -n 1) -m venv $(VENV)
+	@test -x $(VENV)/bin/pip || $(or $(PYTHON),/usr/bin/python3) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --editable '.[dev]'
 	@touch $@
 

@@ -22,6 +22,7 @@ from imagegate.model import (
     RegistryRef,
     Repository,
     ResolvedImage,
+    VerifiedTarget,
     VulnerabilityReport,
 )
 from imagegate.progress import Progress
@@ -223,19 +224,34 @@ class Factory:
             )
 
     def signer(self) -> Signer:
-        """Return the signer. Raises ConfigError when no Notary server is set."""
+        """Return the signer. Raises ConfigError when no Notary server or no key store is set."""
         from imagegate.trust.notary.signer import NotarySigner
 
-        self._require_notary()
+        if not self._settings.notary.server:
+            raise _no_notary()
         return NotarySigner(self._settings.notary, self.http, self.cache_directory / "trust")
 
     def verifier(self) -> Verifier:
-        """Return the verifier. Raises ConfigError when no Notary server is set."""
+        """Return the verifier. Without a Notary server it raises ConfigError only when it is asked for a signature."""
+        if not self._settings.notary.server:
+            return _NoNotary()
         from imagegate.trust.notary.verifier import NotaryVerifier
 
-        self._require_notary()
         return NotaryVerifier(self._settings.notary, self.http, self.cache_directory / "trust")
 
-    def _require_notary(self) -> None:
-        if not self._settings.notary.server:
-            raise ConfigError("no Notary server is set", hint="Set notary.server, or IMAGEGATE_NOTARY_SERVER.")
+
+class _NoNotary:
+    """The Verifier of a site that has set no Notary server."""
+
+    def verify(self, *_: object, **__: object) -> VerifiedTarget:
+        raise _no_notary()
+
+    def find(self, *_: object, **__: object) -> VerifiedTarget | None:
+        raise _no_notary()
+
+    def targets(self, *_: object, **__: object) -> tuple[VerifiedTarget, ...]:
+        raise _no_notary()
+
+
+def _no_notary() -> ConfigError:
+    return ConfigError("no Notary server is set", hint="Set notary.server, or IMAGEGATE_NOTARY_SERVER.")

@@ -91,6 +91,8 @@ def _run(
     reports = split_outputs(outputs)
     factory = app.factory
     factory.require_trusted(promotion.repository)
+    if not dry_run:
+        factory.signer()  # what is wrong with keys and settings is told now, not after the scan
     judge = Witness(factory.judge(dockerfile))
     stages = Stages(
         open=factory.open_pushable,

@@ -45,9 +45,10 @@ class Witness:
             dockerfile=str(dockerfile or "Dockerfile"),
             next_step=next_step,
             rules=tuple(
-                Rule(rule.gate, rule.trigger, rule_set.id, rule.id, rule.action)
-                for rule_set in self.bundle.rule_sets.values()
-                for rule in rule_set.rules
+                Rule(rule.gate, rule.trigger, rule_set_id, rule.id, rule.action, mapping.images.name)
+                for mapping in self.bundle.mappings
+                for rule_set_id in mapping.rule_set_ids
+                for rule in self.bundle.rule_sets[rule_set_id].rules
             ),
         )
 
@@ -69,8 +70,9 @@ def publish(
 
     evaluations = outcome.evaluations if outcome else witness.evaluations
     context = witness.context(dockerfile, next_step)
-    for name, file in reports:
-        write_atomically(file, FORMATS[name](evaluations, context))
+    rendered = [(file, FORMATS[name](evaluations, context)) for name, file in reports]
+    for file, text in rendered:
+        write_atomically(file, text)
     if app.as_json:
         document = {"schema": "imagegate/check/1", "verdict": joint_verdict(evaluations), "evaluations": evaluations}
         app.print_document(outcome or document)

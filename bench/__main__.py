@@ -1,0 +1,121 @@
+"""`make bench`: measure, print the ratios against the goals, write `bench/results.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.cases import SUITES, Case, Goal, open_bench
+from bench.subjects import build
+from bench.timing import Figures, in_turn
+from lab.packages import ensure
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> int:
+    """Measure all suites, or those that are named. Always returns 0: a missed goal is a figure, not a failure."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Times and memory beside the peers.")
+    parser.add_argument("suites", nargs="*", choices=[[], *(suite.__name__ for suite in SUITES)], help="default: all")
+    wanted = parser.parse_args().suites
+    ensure("dockerd", "docker-registry", "notary", "notary-server", "notary-signer", "skopeo", "debootstrap")
+    subjects = build(ROOT / ".work" / "bench")
+    rows: list[dict[str, Any]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="igb-", ignore_cleanup_errors=True) as name,
+        open_bench(Path(name) / "w", subjects) as bench,
+    ):
+        python = in_turn(
+            lambda _: [sys.executable, "-c", "pass"],
+            None,
+            runs=9,
+            environment=bench.environment,
+            log=bench.work / "log",
+        )[0]
+        for suite in SUITES:
+            if wanted and suite.__name__ not in wanted:
+                continue
+            print(f"\n{suite.__doc__}", flush=True)
+            for case in suite(bench):
+                peer = case.peer if not case.needs or _has(case.needs) else None
+                figures = in_turn(
+                    case.ours,
+                    peer,
+                    runs=case.runs,
+                    environment=bench.environment,
+                    log=bench.work / "log",
+                    warm_up=case.warm_up,
+                )
+                row = _row(case, *figures, python)
+                rows.append(row)
+                print(_line(row), flush=True)
+    _write(rows, complete=not wanted)
+    return 0
+
+
+def _has(program: str) -> bool:
+    import shutil
+
+    return program in ("syft", "docker trust") or shutil.which(program) is not None
+
+
+def _row(case: Case, ours: Figures, peer: Figures | None, python: Figures) -> dict[str, Any]:
+    row: dict[str, Any] = {"case": case.name, "runs": ours.runs, "ours": _figures(ours)}
+    if peer:
+        row["peer"] = _figures(peer)
+        row["ratio"] = {of: round(_value(ours, of, case, python) / _value(peer, of), 3) for of in ("wall", "memory")}
+    row["goals"] = [_judged(goal, case, ours, peer, python) for goal in case.goals]
+    return row
+
+
+def _judged(goal: Goal, case: Case, ours: Figures, peer: Figures | None, python: Figures) -> dict[str, Any]:
+    value = _value(ours, goal.of, case, python)
+    if goal.absolute is not None:
+        return {"of": goal.of, "at most": goal.absolute, "met": value <= goal.absolute}
+    if peer is None:
+        return {"of": goal.of, "ratio at most": goal.ratio, "met": None}
+    assert goal.ratio is not None
+    return {"of": goal.of, "ratio at most": goal.ratio, "met": value <= goal.ratio * _value(peer, goal.of)}
+
+
+def _value(figures: Figures, of: str, case: Case | None = None, python: Figures | None = None) -> float:
+    if of == "memory":
+        return float(figures.memory)
+    own = python.wall if case and python and case.less_python else 0.0
+    return figures.wall - own
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {"wall": round(figures.wall, 4), "cpu": round(figures.cpu, 4), "memory": figures.memory}
+
+
+def _line(row: dict[str, Any]) -> str:
+    text = f"  {row['case']}\n      {row['ours']['wall']:.3f} s, {row['ours']['memory'] / 1e6:.0f} MB"
+    if "peer" in row:
+        text += f"; peer {row['peer']['wall']:.3f} s, {row['peer']['memory'] / 1e6:.0f} MB"
+        text += f"; ratio {row['ratio']['wall']:.2f}, memory {row['ratio']['memory']:.2f}"
+    for goal in row["goals"]:
+        limit = f"ratio {goal['ratio at most']}" if "ratio at most" in goal else f"{goal['at most']:g}"
+        word = {True: "met", False: "MISSED", None: "no peer here"}[goal["met"]]
+        text += f"\n      goal: {goal['of']} at most {limit}: {word}"
+    return text
+
+
+def _write(rows: list[dict[str, Any]], *, complete: bool) -> None:
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release().split("-")[0]}
+    file = ROOT / "bench" / "results.json"
+    if complete:
+        file.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n")
+        print(f"\nwritten: {file.relative_to(ROOT)}")
+    missed = [row["case"] for row in rows for goal in row["goals"] if goal["met"] is False]
+    print(f"goals missed: {'; '.join(dict.fromkeys(missed)) or 'none'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
