@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.cases import SUITES, Case, Goal, open_bench
+from bench.cases import SUITES, Case, Goal, fixed, open_bench
 from bench.subjects import build
 from bench.timing import Figures, in_turn
 from lab.packages import ensure
@@ -31,13 +31,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="igb-", ignore_cleanup_errors=True) as name,
         open_bench(Path(name) / "w", subjects) as bench,
     ):
-        python = in_turn(
-            lambda _: [sys.executable, "-c", "pass"],
-            None,
-            runs=9,
-            environment=bench.environment,
-            log=bench.work / "log",
-        )[0]
+        start = fixed(sys.executable, "-c", "pass")
+        python, _ = in_turn(start, None, runs=9, environment=bench.environment, log=bench.work / "log")
         for suite in SUITES:
             if wanted and suite.__name__ not in wanted:
                 continue

@@ -63,7 +63,7 @@ class Bench:
     def fresh(self, *command: str) -> Command:
         """Return an imagegate command that finds an empty cache at each run."""
 
-        def make(number: int) -> list[str]:
+        def make(_: int) -> list[str]:
             cache = self.work / "cold"
             shutil.rmtree(cache, ignore_errors=True)
             return ["env", f"IMAGEGATE_CACHE_DIRECTORY={cache}", IMAGEGATE, *command]
@@ -101,6 +101,7 @@ def open_bench(work: Path, subjects: tuple[Subject, Subject, Subject]) -> Iterat
         trusted = stack.enter_context(Registry(work / "trusted", pki, name="trusted"))
         notary = stack.enter_context(Notary(work / "notary", pki))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMAGEGATE_", "DOCKER_"))}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # users' installations are compiled
         engine = stack.enter_context(docker_engine(work / "engine"))
         environment = {
             **kept,
@@ -225,7 +226,7 @@ def analysis(bench: Bench) -> Iterator[Case]:
         )
     base = f"oci:{bench.large.layout}"
 
-    def next_layer(number: int) -> list[str]:
+    def next_layer(_: int) -> list[str]:
         cache = bench.work / "cache-next"
         shutil.rmtree(cache, ignore_errors=True)
         environment = {**bench.environment, "IMAGEGATE_CACHE_DIRECTORY": str(cache)}

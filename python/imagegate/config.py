@@ -47,7 +47,9 @@ LOOSENING: Mapping[str, Callable[[Any], bool]] = {
 }
 """Keys with what value of them loosens the gate."""
 
-PATHS = frozenset({"cache.directory", "advisories.database", "policy.bundle", "notary.keys", "hosts.*.ca_file"})
+PATHS = frozenset(
+    {"cache.directory", "advisories.database", "policy.bundle", "notary.keys", "notary.pins.*", "hosts.*.ca_file"}
+)
 """Keys that name a file or directory: in a file they are relative to its directory."""
 
 
@@ -193,7 +195,7 @@ def _settings(tree: Mapping[str, Located], layer: str, problems: list[str], pref
         kind = types.get(_starred(key))
         if kind is not None:
             value = node.plain()
-            if _starred(key) in PATHS and isinstance(value, str):
+            if _starred(key) in PATHS:
                 value = _beside(value, node.place)
             yield from _checked(key, value, kind, Origin(layer, node.place), problems, strict=True)
         elif any(known.startswith(f"{_starred(key)}.") for known in types):
@@ -205,8 +207,12 @@ def _settings(tree: Mapping[str, Located], layer: str, problems: list[str], pref
             problems.append(f"{node.place}: {key!r} is no setting{_nearest(key, types)}")
 
 
-def _beside(value: str, place: str) -> str:
-    """Return a path of a settings file as seen from here; a bare word is a name (of a shipped policy), not a path."""
+def _beside(value: Any, place: str) -> Any:
+    """Return a path of a settings file as seen from here; a bare word is a name (a shipped policy, a key), not a path."""
+    if isinstance(value, list):
+        return [_beside(each, place) for each in value]
+    if not isinstance(value, str):
+        return value
     path = Path(value).expanduser()
     if path.is_absolute() or not (path.suffix or "/" in value):
         return str(path) if value else value
