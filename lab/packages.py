@@ -17,6 +17,7 @@ COMMANDS = {
     "dockerd": "docker.io",
     "debootstrap": "debootstrap",
     "skopeo": "skopeo",
+    "npm": "npm",
 }
 """Command to the package that has it."""
 

@@ -208,7 +208,7 @@ def _settings(tree: Mapping[str, Located], layer: str, problems: list[str], pref
 
 
 def _beside(value: Any, place: str) -> Any:
-    """Return a path of a settings file as seen from here; a bare word is a name (a shipped policy, a key), not a path."""
+    """Return a path of a settings file as seen from here; a bare word is a name (a policy, a key), not a path."""
     if isinstance(value, list):
         return [_beside(each, place) for each in value]
     if not isinstance(value, str):
