@@ -74,6 +74,7 @@ def application(work_dir: Path) -> Path:
     run(sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target", site, *PYTHON)
     (root / "app").mkdir()
     (root / "app/package.json").write_text('{"name":"shop","version":"1.0.0","private":true}')
+    ensure("npm")
     run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *NPM, cwd=root / "app")
     return root
 
