@@ -24,7 +24,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description="The whole gate on real servers, on loopback.")
     parser.add_argument("--keep", action="store_true", help="leave the servers running until Ctrl-C")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _interrupt)
     try:
         ensure("dockerd", "docker-registry", "notary", "notary-server", "notary-signer", "debootstrap")
         with (
