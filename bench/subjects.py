@@ -19,7 +19,7 @@ from demo.debian import SUITE, mirror
 from demo.packages import npm_package, python_packages
 from lab.packages import ensure
 
-DEBIAN = "build-essential,python3,git,ca-certificates,curl,vim,libicu-dev,libssl-dev,libxml2-dev,openjdk-17-jdk"
+DEBIAN = "build-essential,python3,git,ca-certificates,curl,vim,libicu-dev,libssl-dev"
 PYTHON = (
     *("requests==2.32.3", "flask==3.1.0", "jinja2==3.1.5", "werkzeug==3.1.3", "click==8.1.8", "urllib3==2.3.0"),
     *("numpy==2.2.1", "pandas==2.2.3", "sqlalchemy==2.0.36", "pydantic==2.10.4", "httpx==0.28.1", "rich==13.9.4"),

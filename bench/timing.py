@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
-import time
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,18 +49,15 @@ class Figures:
 
 def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Sample:
     """Run a command to its end. Raises BenchFailed with the end of its output when it fails."""
-    with log.open("wb") as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            list(command), env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")), str(log)]
+    done = subprocess.run(
+        [*launcher, *command], env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
+    code, wall, cpu, memory = json.loads(done.stdout)
+    if code:
         tail = log.read_text(errors="replace")[-600:]
-        raise BenchFailed(f"{' '.join(command)} ended with {process.returncode}:\n{tail}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        raise BenchFailed(f"{' '.join(command)} ended with {code}:\n{tail}")
+    return Sample(wall, cpu, memory)
 
 
 def in_turn(

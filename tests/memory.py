@@ -157,6 +157,9 @@ class MemoryNotary:
         self.journal.append(f"verify {tag}")
         return found
 
+    def verify_all(self, repository: Repository, targets: Sequence[Target]) -> tuple[VerifiedTarget, ...]:
+        return tuple(self.verify(repository, target.name, digest=target.digest) for target in targets)
+
     def targets(self, repository: Repository, *, roles: Sequence[str] = ()) -> tuple[VerifiedTarget, ...]:
         return tuple(
             VerifiedTarget(repository, target, "targets")

@@ -137,8 +137,7 @@ def sign_and_verify(image: ResolvedImage, promotion: Promotion, stages: Stages) 
     root = image.root.descriptor
     targets = [Target(tag, root.digest, root.size) for tag in promotion.tags]
     stages.signer().sign(promotion.repository, targets, replace=promotion.overwrite)
-    verifier = stages.verifier()
-    return tuple(verifier.verify(promotion.repository, tag, digest=root.digest) for tag in promotion.tags)
+    return stages.verifier().verify_all(promotion.repository, targets)
 
 
 def _refuse_overwriting(destination: Destination, image: ResolvedImage, promotion: Promotion) -> None:

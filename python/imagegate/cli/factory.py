@@ -246,6 +246,9 @@ class _NoNotary:
     def verify(self, *_: object, **__: object) -> VerifiedTarget:
         raise _no_notary()
 
+    def verify_all(self, *_: object, **__: object) -> tuple[VerifiedTarget, ...]:
+        raise _no_notary()
+
     def find(self, *_: object, **__: object) -> VerifiedTarget | None:
         raise _no_notary()
 

@@ -29,8 +29,7 @@ def sign(app: App, image: ImageRef, tags: tuple[str, ...], overwrite_tag: bool) 
         manifest = source.resolve().descriptor
     targets = [Target(name, manifest.digest, manifest.size) for name in dict.fromkeys(names)]
     receipt = app.factory.signer().sign(reference.repository, targets, replace=overwrite_tag)
-    verifier = app.factory.verifier()
-    verified = [verifier.verify(reference.repository, target.name, digest=target.digest) for target in targets]
+    verified = app.factory.verifier().verify_all(reference.repository, targets)
     if app.as_json:
         app.print_json("signature", {"receipt": receipt, "verified": verified})
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from imagegate.errors import DigestMismatch, ImagegateError, InvalidImage, LimitExceeded
 from imagegate.image.source import ImageSource
@@ -35,6 +35,7 @@ class LayerStream(io.RawIOBase):
         self._hash = hashlib.sha256()
         self._chunks = self._inflate()
         self._rest = memoryview(b"")
+        self._plain = False
         self.size = 0
 
     def readable(self) -> bool:
@@ -62,8 +63,11 @@ class LayerStream(io.RawIOBase):
         for chunk in self._decompressed():
             self.size += len(chunk)
             self._check_limits()
-            self._hash.update(chunk)
+            if not self._plain:
+                self._hash.update(chunk)
             yield chunk
+        if self._plain:
+            return  # the blob is the tar, and the blob's own stream has just checked its digest
         found = f"sha256:{self._hash.hexdigest()}"
         if found != self._layer.diff_id:
             raise DigestMismatch(
@@ -87,9 +91,9 @@ class LayerStream(io.RawIOBase):
             )
 
     def _decompressed(self) -> Iterator[bytes]:
-        blob = io.BufferedReader(self._blob, CHUNK) if isinstance(self._blob, io.RawIOBase) else self._blob
-        assert isinstance(blob, io.BufferedReader)
+        blob = io.BufferedReader(cast(io.RawIOBase, self._blob), CHUNK)
         reader = _reader(blob, blob.peek(4)[:4])
+        self._plain = reader is blob and self._layer.descriptor.digest == self._layer.diff_id
         try:
             while chunk := reader.read(CHUNK):
                 yield chunk
@@ -104,7 +108,7 @@ class LayerStream(io.RawIOBase):
             ) from error
 
 
-def _reader(blob: io.BufferedReader, magic: bytes) -> BinaryIO:
+def _reader(blob: io.BufferedReader[Any], magic: bytes) -> BinaryIO:
     """Return a reader of the uncompressed bytes. The magic decides, not the media type, which images get wrong."""
     if magic[:2] == b"\x1f\x8b":
         from isal import igzip

@@ -50,6 +50,9 @@ class Verifier(Protocol):
         digest: also require this digest. Raises NotTrusted, TrustError, NetworkError.
         """
 
+    def verify_all(self, repository: Repository, targets: Sequence[Target]) -> tuple[VerifiedTarget, ...]:
+        """Verify that each target is signed under its name as its digest, all in one look. Raises as `verify`."""
+
     def find(self, repository: Repository, name: str) -> VerifiedTarget | None:
         """Return the verified target of this name by any trusted role, None when the verified data has none.
 

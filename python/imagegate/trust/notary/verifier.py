@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagegate.errors import NotTrusted
-from imagegate.model import Digest, Repository, VerifiedTarget
+from imagegate.model import Digest, Repository, Target, VerifiedTarget
 from imagegate.settings import NotarySettings
 from imagegate.trust.notary import pins
 from imagegate.trust.notary.cache import TrustCache
@@ -40,7 +40,16 @@ class NotaryVerifier:
         self, repository: Repository, tag: str, *, digest: Digest | None = None, roles: Sequence[str] = ()
     ) -> VerifiedTarget:
         """Return the target that the tag is signed as. (`trust.signing.Verifier`.)"""
-        state = self._refresh(repository, roles)
+        return self._verify(self._refresh(repository, roles), repository, tag, digest, roles)
+
+    def verify_all(self, repository: Repository, targets: Sequence[Target]) -> tuple[VerifiedTarget, ...]:
+        """Verify each target under its name. (`trust.signing.Verifier`.)"""
+        state = self._refresh(repository, ())
+        return tuple(self._verify(state, repository, target.name, target.digest, ()) for target in targets)
+
+    def _verify(
+        self, state: TrustState | None, repository: Repository, tag: str, digest: Digest | None, roles: Sequence[str]
+    ) -> VerifiedTarget:
         if state is None:
             raise NotTrusted(
                 f"{repository}:{tag} is not signed", why=f"{self._settings.server} has no trust data of the repository"
