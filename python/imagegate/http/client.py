@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
-from email.utils import parsedate_to_datetime
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
-import requests
+import msgspec
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from imagegate import __version__
-from imagegate.errors import AuthenticationFailed, ConfigError, NetworkError, RegistryError
+from imagegate.errors import AuthenticationFailed, NetworkError, RegistryError
 from imagegate.http.auth import Authenticator
 from imagegate.http.credentials import CredentialStore
+from imagegate.http.transport import Response, Sized, Transport
 from imagegate.settings import Host, Http
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 8
-_POOL = 8
+_ALWAYS = {"User-Agent": f"imagegate/{__version__}", "Accept-Encoding": "identity"}
 
-Body = bytes | Callable[[], Iterable[bytes]]
+Body = bytes | Callable[[], Sized]
 """A request's body: bytes, or something that makes a fresh iterable for each attempt."""
 
 
@@ -35,10 +33,7 @@ class HttpClient:
     def __init__(self, http: Http, hosts: Mapping[str, Host], credentials: CredentialStore | None = None) -> None:
         self._http, self._hosts = http, hosts
         self._authenticator = Authenticator(credentials or CredentialStore(), self._fetch_token)
-        self._session = requests.Session()
-        self._session.headers.update({"User-Agent": f"imagegate/{__version__}", "Accept-Encoding": "identity"})
-        for prefix in ("https://", "http://"):
-            self._session.mount(prefix, HTTPAdapter(pool_connections=_POOL, pool_maxsize=_POOL, max_retries=0))
+        self._transport = Transport(hosts)
 
     def base_url(self, host: str) -> str:
         """Return `https://host`, or `http://host` where a setting says that this host speaks plain HTTP."""
@@ -54,7 +49,7 @@ class HttpClient:
         data: Body | None = None,
         stream: bool = False,
         repeatable: bool = True,
-    ) -> requests.Response:
+    ) -> Response:
         """Send a request and return the response of any status that is neither retried nor a refused login.
 
         scope: of the token to ask for when the server wants one. repeatable: False where a second sending could do
@@ -91,21 +86,20 @@ class HttpClient:
         data: Body | None,
         stream: bool,
         deadline: float,
-    ) -> tuple[requests.Response | None, str, bool]:
+    ) -> tuple[Response | None, str, bool]:
         """Return (response, None or trouble, whether the request may have reached the server)."""
         try:
             return self._authorized(method, url, scope, headers, data, stream, deadline), "", True
-        except requests.exceptions.SSLError as error:
+        except urllib3.exceptions.SSLError as error:
             host = urlsplit(url).netloc
             raise NetworkError(
                 f"the certificate of {host} cannot be verified",
                 why=_reason(error),
                 hint=f"Set hosts.{host}.ca_file to the CA that signed it.",
             ) from error
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as error:
-            refused = isinstance(error, requests.exceptions.ConnectTimeout) or "NewConnectionError" in repr(error)
-            return None, _reason(error), not refused
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+            return None, _reason(error), False
+        except urllib3.exceptions.HTTPError as error:
             return None, _reason(error), True
 
     def _authorized(
@@ -117,7 +111,7 @@ class HttpClient:
         data: Body | None,
         stream: bool,
         deadline: float,
-    ) -> requests.Response:
+    ) -> Response:
         host = urlsplit(url).netloc
         known = self._authenticator.header(host, scope)
         response = self._send(method, url, {**headers, "Authorization": known}, data, stream, deadline)
@@ -145,28 +139,23 @@ class HttpClient:
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], data: Body | None, stream: bool, deadline: float
-    ) -> requests.Response:
+    ) -> Response:
         """Send, and follow redirects by hand: a login goes to no other host, and TLS is not left behind."""
         first = urlsplit(url)
         for _ in range(_MAX_REDIRECTS):
             here = urlsplit(url)
             own = (here.scheme, here.netloc) == (first.scheme, first.netloc)
             sent = {name: value for name, value in headers.items() if value and (own or name != "Authorization")}
-            response = self._session.request(
+            response = self._transport.send(
                 method,
                 url,
-                headers=sent,
-                data=data() if callable(data) else data,
-                stream=True,
-                allow_redirects=False,
-                auth=_no_auth,
+                headers={**_ALWAYS, **sent},
+                body=data() if callable(data) else data,
                 timeout=self._timeouts(deadline),
-                verify=self._verify(here.netloc),
+                stream=stream,
             )
             location = response.headers.get("Location", "")
             if response.status_code not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
-                if not stream:
-                    _ = response.content
                 return response
             response.close()
             url = urljoin(url, location)
@@ -180,19 +169,7 @@ class HttpClient:
         left = max(deadline - time.monotonic(), 0.5)
         return min(self._http.connect_timeout, left), min(self._http.read_timeout, left)
 
-    def _verify(self, netloc: str) -> bool | str:
-        host = self._hosts.get(netloc, Host())
-        if host.insecure:
-            # The setting names the host, so a warning at each request would tell nobody anything new.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            return False
-        if host.ca_file:
-            if not Path(host.ca_file).is_file():
-                raise ConfigError(f"hosts.{netloc}.ca_file: there is no file {host.ca_file}")
-            return host.ca_file
-        return True
-
-    def _pause(self, attempt: int, response: requests.Response | None) -> float:
+    def _pause(self, attempt: int, response: Response | None) -> float:
         """Return seconds to wait: exponential with full jitter, or what the server asks for. (RFC 9110, 10.2.3.)"""
         asked = _retry_after(response.headers.get("Retry-After", "")) if response is not None else None
         if asked is not None:
@@ -208,31 +185,28 @@ class HttpClient:
                 f"the token server {redact(url)} is not reached by HTTPS",
                 why="the login would go over the wire readable",
             )
-        where: dict[str, Any] = {"params": parameters} if method == "GET" else {"data": parameters}
+        query = urlencode(parameters)
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if method == "POST" else {}
+        where = f"{url}{'&' if here.query else '?'}{query}" if method == "GET" and query else url
         try:
-            response = self._session.request(
+            response = self._transport.send(
                 method,
-                url,
-                headers=dict(headers),
-                allow_redirects=False,
-                auth=_no_auth,
+                where,
+                headers={**_ALWAYS, **headers, **form},
+                body=query.encode() if method == "POST" else None,
                 timeout=(self._http.connect_timeout, self._http.read_timeout),
-                verify=self._verify(here.netloc),
-                **where,
+                stream=False,
             )
-        except requests.exceptions.RequestException as error:
+        except urllib3.exceptions.HTTPError as error:
             raise NetworkError(f"the token server {redact(url)} cannot be reached", why=_reason(error)) from error
         return response.status_code, response.content
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from reading ~/.netrc, whose login would replace ours."""
-    return request
 
 
 def _retry_after(value: str) -> float | None:
     if value.isdigit():
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     except (TypeError, ValueError):
@@ -240,7 +214,7 @@ def _retry_after(value: str) -> float | None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the innermost reason that a person can read, without the object addresses that requests prints."""
+    """Return the innermost reason that a person can read, without the object addresses that urllib3 prints."""
     inner: Any = error
     while True:
         deeper = getattr(inner, "reason", None) or next((a for a in inner.args if isinstance(a, BaseException)), None)
@@ -251,12 +225,13 @@ def _reason(error: BaseException) -> str:
     return text[:300] or type(inner).__name__
 
 
-def _excerpt(response: requests.Response) -> str:
+def _excerpt(response: Response) -> str:
     """Return what the server says, in a few words, when it says it in the distribution specification's form."""
     try:
-        first = response.json()["errors"][0]
+        errors = msgspec.json.decode(next(response.iter_content(4096), b""), type=dict[str, list[dict[str, Any]]])
+        first = errors["errors"][0]
         return f", {first.get('code', '')} {first.get('message', '')}".rstrip()[:200]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, requests.exceptions.RequestException):
+    except (msgspec.MsgspecError, KeyError, IndexError, urllib3.exceptions.HTTPError):
         return ""
 
 

@@ -6,10 +6,11 @@ import hashlib
 from urllib.parse import quote
 
 import msgspec
-import requests
+import urllib3
 
 from imagegate.errors import DigestMismatch, ImageNotFound, LimitExceeded, RegistryError
 from imagegate.http.client import HttpClient, redact
+from imagegate.http.transport import Response
 from imagegate.model import Descriptor, Digest, Manifest, Repository, parse_digest
 from imagegate.settings import Limits
 
@@ -61,7 +62,7 @@ class RepositoryApi:
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Manifest(Descriptor(media_type or MANIFEST_TYPES[0], found, len(raw)), raw)
 
-    def _read_manifest(self, response: requests.Response, reference: str) -> bytes:
+    def _read_manifest(self, response: Response, reference: str) -> bytes:
         limit = self.limits.manifest_size
         parts, size = [], 0
         try:
@@ -73,7 +74,7 @@ class RepositoryApi:
                         f"the manifest {self.repository} {reference} is larger than {limit} bytes",
                         hint="Raise limits.manifest_size if it is meant to be that large.",
                     )
-        except requests.exceptions.RequestException as error:
+        except urllib3.exceptions.HTTPError as error:
             raise RegistryError(f"the manifest {self.repository} {reference} came cut short", why=str(error)) from error
         expected = response.headers.get("Content-Length", "")
         if expected.isdigit() and int(expected) != size:
@@ -93,7 +94,7 @@ class RepositoryApi:
         # Some registries leave the header out of a HEAD; the bytes have the digest all the same.
         return parse_digest(said) if said else self.get_manifest(reference, scope=scope).descriptor.digest
 
-    def expect(self, response: requests.Response, *statuses: int, what: str) -> None:
+    def expect(self, response: Response, *statuses: int, what: str) -> None:
         """Raise ImageNotFound or RegistryError unless the status is one of these."""
         if response.status_code in statuses:
             return
@@ -103,8 +104,7 @@ class RepositoryApi:
                 f"{what} is not there", why=detail or "status 404", hint="Check its name, tag and digest."
             )
         raise RegistryError(
-            f"{self.repository.registry} answered {response.status_code} to {response.request.method} "
-            f"{redact(response.request.url or '')}",
+            f"{self.repository.registry} answered {response.status_code} to {response.method} {redact(response.url)}",
             why=detail,
         )
 
@@ -118,10 +118,10 @@ class _Errors(msgspec.Struct):
     errors: list[_Error] = []
 
 
-def error_detail(response: requests.Response) -> str:
+def error_detail(response: Response) -> str:
     """Return what the registry says, or "". (Distribution-spec, "Error Codes".)"""
     try:
         errors = msgspec.json.decode(next(response.iter_content(4096), b""), type=_Errors).errors
-    except (msgspec.MsgspecError, OSError, requests.exceptions.RequestException):
+    except (msgspec.MsgspecError, OSError, urllib3.exceptions.HTTPError):
         return ""
     return "; ".join(f"{error.code}: {error.message}" for error in errors[:3])

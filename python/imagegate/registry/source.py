@@ -6,11 +6,11 @@ import io
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-import requests
 import urllib3
 
 from imagegate.errors import ImageNotFound, NetworkError
 from imagegate.http.client import HttpClient
+from imagegate.http.transport import Response
 from imagegate.image.verify import VerifiedStream
 from imagegate.model import Descriptor, Manifest, RegistryRef
 from imagegate.registry.api import RepositoryApi
@@ -70,7 +70,7 @@ class _BlobReader(io.RawIOBase):
         while True:
             try:
                 chunk: bytes = self._response.raw.read(size if size > 0 else 1024 * 1024)
-            except (urllib3.exceptions.HTTPError, OSError, requests.exceptions.RequestException) as error:
+            except (urllib3.exceptions.HTTPError, OSError) as error:
                 self._resume(str(error))
                 continue
             if not chunk and self._position < self._descriptor.size:
@@ -79,7 +79,7 @@ class _BlobReader(io.RawIOBase):
             self._position += len(chunk)
             return chunk
 
-    def _open(self) -> requests.Response:
+    def _open(self) -> Response:
         url = f"{self._api.root}/blobs/{self._descriptor.digest}"
         headers = {"Range": f"bytes={self._position}-"} if self._position else {}
         response = self._api.http.request("GET", url, scope=self._api.pull, headers=headers, stream=True)

@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
-import requests
-
 from imagegate.errors import NetworkError, RegistryError
+from imagegate.http.transport import Response
 from imagegate.image.source import ImageSource
 from imagegate.model import Descriptor, Repository
 from imagegate.progress import Task
@@ -139,10 +138,10 @@ class Uploader:
         last = response.headers.get("Range", "").rpartition("-")[2]
         return self._location(response), int(last) + 1 if last.isdigit() and last != "0" else 0
 
-    def _cancel(self, response: requests.Response) -> None:
+    def _cancel(self, response: Response) -> None:
         self._api.http.request("DELETE", self._location(response), scope=self._api.push)
 
-    def _location(self, response: requests.Response) -> str:
+    def _location(self, response: Response) -> str:
         location = response.headers.get("Location", "")
         if not location:
             raise RegistryError(f"{self._api.repository.registry} began an upload and did not say where")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
-import requests
 import urllib3
 
 from imagegate.errors import NetworkError, NotTrusted, TrustError
@@ -15,6 +14,7 @@ from imagegate.trust.notary.metadata import Key, KeyValue
 
 if TYPE_CHECKING:
     from imagegate.http.client import HttpClient
+    from imagegate.http.transport import Response
 
 MAX_FILE = 100 * 1024**2  # what notary reads at most
 _READS = 3
@@ -65,7 +65,7 @@ class NotaryClient:
                     raise TrustError(f"the Notary server refuses {name} of {gun}", why=_complaint(response)[1])
                 try:
                     return _read(response, name, limit)
-                except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+                except urllib3.exceptions.HTTPError as error:
                     if attempt == _READS:
                         raise NetworkError(
                             f"{name} of {gun} cannot be read from the Notary server",
@@ -110,7 +110,7 @@ class NotaryClient:
         raise PublishRefused(f"the Notary server refuses what was signed for {gun}", why=complaint)
 
 
-def _read(response: requests.Response, name: str, limit: int) -> bytes:
+def _read(response: Response, name: str, limit: int) -> bytes:
     chunks, size = [], 0
     for chunk in response.iter_content(256 * 1024):
         size += len(chunk)
@@ -130,11 +130,11 @@ class _Complaints(msgspec.Struct):
     errors: list[_Complaint] = []
 
 
-def _complaint(response: requests.Response) -> tuple[str, str]:
+def _complaint(response: Response) -> tuple[str, str]:
     """Return the server's error code, and its words."""
     try:
         first = msgspec.json.decode(response.content[:10_000], type=_Complaints).errors[0]
-    except (msgspec.DecodeError, IndexError, requests.exceptions.RequestException):
+    except (msgspec.DecodeError, IndexError, urllib3.exceptions.HTTPError):
         return "", f"status {response.status_code}"
     detail = bytes(first.detail).decode(errors="replace")[:300]
     return first.code, f"status {response.status_code}, {first.code} {first.message} {detail}".rstrip(" {}")
