@@ -50,7 +50,9 @@ def main() -> int:
                 row = _row(case, *figures, python)
                 rows.append(row)
                 print(_line(row), flush=True)
-    _write(rows, complete=not wanted)
+            _write(rows)
+    missed = [row["case"] for row in rows for goal in row["goals"] if goal["met"] is False]
+    print(f"\nwritten: bench/results.json; goals missed: {'; '.join(dict.fromkeys(missed)) or 'none'}")
     return 0
 
 
@@ -102,14 +104,13 @@ def _line(row: dict[str, Any]) -> str:
     return text
 
 
-def _write(rows: list[dict[str, Any]], *, complete: bool) -> None:
+def _write(rows: list[dict[str, Any]]) -> None:
+    """Write the figures; those of cases that were not measured now stay as they are."""
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release().split("-")[0]}
     file = ROOT / "bench" / "results.json"
-    if complete:
-        file.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n")
-        print(f"\nwritten: {file.relative_to(ROOT)}")
-    missed = [row["case"] for row in rows for goal in row["goals"] if goal["met"] is False]
-    print(f"goals missed: {'; '.join(dict.fromkeys(missed)) or 'none'}")
+    before = json.loads(file.read_text())["results"] if file.exists() else []
+    merged = {row["case"]: row for row in (*before, *rows)}
+    file.write_text(json.dumps({"machine": machine, "results": list(merged.values())}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

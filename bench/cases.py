@@ -84,7 +84,11 @@ class Bench:
 
     def registry(self, name: str) -> Registry:
         """Return one more registry, running until the bench ends."""
-        return self.stack.enter_context(Registry(self.work / name, self.pki, name=name))
+        started = self.stack.enter_context(Registry(self.work / name, self.pki, name=name))
+        settings = json.loads((self.work / "site.yaml").read_text())
+        settings["hosts"][started.host] = {"ca_file": str(self.pki.ca_file)}
+        (self.work / "site.yaml").write_text(json.dumps(settings))
+        return started
 
     def do(self, *command: str) -> None:
         """Run something that is not measured. Raises CalledProcessError."""

@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,9 @@ class CredentialStore:
         # The helper protocol is the docker package's; its import takes long, so it waits until a helper is configured.
         from docker.credentials import CredentialsNotFound, Store, StoreError
 
-        store = Store(helper, environment=dict(self._environ))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a helper that is not there is told below, as an error
+            store = Store(helper, environment=dict(self._environ))
         for name in names:
             try:
                 answer: dict[str, Any] = store.get(name)

@@ -14,6 +14,7 @@ from imagegate.errors import ImageNotFound, InvalidImage, InvalidReference, Limi
 from imagegate.image.source import ImageSource
 from imagegate.model import (
     Descriptor,
+    Digest,
     ImageConfig,
     Layer,
     Manifest,
@@ -131,7 +132,7 @@ class _Walk:
             if entry.digest in self._seen:
                 continue
             self._seen.add(entry.digest)
-            parse_digest(entry.digest)
+            _require_digest(entry.digest, f"the index {index.descriptor.digest}")
             manifest = self._fetch(entry)
             if entry.media_type in INDEXES:
                 found += self.leaves(manifest, self.read(manifest), depth=depth + 1)
@@ -156,13 +157,13 @@ class _Walk:
         what = f"the image {manifest.descriptor.digest}"
         if document.config is None or document.layers is None:
             raise InvalidImage(f"{what} has no config or no layers")
-        parse_digest(document.config.digest)
+        _require_digest(document.config.digest, what)
         if len(document.layers) > self._limits.layers:
             raise LimitExceeded(
                 f"{what} has over {self._limits.layers} layers", hint="Raise limits.layers if it is meant."
             )
         for layer in document.layers:
-            parse_digest(layer.digest)
+            _require_digest(layer.digest, what)
             if layer.media_type not in LAYERS or layer.size < 0:
                 raise InvalidImage(
                     f"{what} has a layer that cannot be read",
@@ -178,7 +179,7 @@ class _Walk:
         if stated and (stated.os, stated.architecture) != (platform.os, platform.architecture):
             raise InvalidImage(f"{what} is for {platform}, its index says {stated}")
         layers = tuple(
-            Layer(descriptor, parse_digest(diff_id))
+            Layer(descriptor, _require_digest(diff_id, what))
             for descriptor, diff_id in zip(document.layers, diff_ids, strict=True)
         )
         return PlatformImage(manifest, platform, config, document.config, raw, layers)
@@ -197,10 +198,15 @@ def _decode(raw: bytes, kind: type[_Document], what: str) -> _Document:
     try:
         _refuse_twice_named(raw, what)
         return msgspec.json.decode(raw, type=kind)
-    except InvalidReference as error:
-        raise InvalidImage(f"{what} is not valid", why=str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise InvalidImage(f"{what} is not valid", why=str(error)[:300]) from error
+
+
+def _require_digest(text: str, what: str) -> Digest:
+    try:
+        return parse_digest(text)
+    except InvalidReference as error:
+        raise InvalidImage(f"{what} names content by what is no digest", why=repr(text[:80])) from error
 
 
 def _refuse_twice_named(raw: bytes, what: str) -> None:
