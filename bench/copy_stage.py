@@ -9,6 +9,7 @@ import sys
 
 from imagegate import config
 from imagegate.cli.factory import Factory
+from imagegate.cli.main import leave
 from imagegate.image.reference import parse, parse_repository
 from imagegate.progress import NoProgress
 
@@ -28,3 +29,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

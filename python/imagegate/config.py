@@ -7,9 +7,9 @@ is an error that names both places. What loosens the gate cannot be set by a pro
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -83,7 +83,8 @@ _TABLES = {"hosts": 1, "notary.pins": 0}
 """Keys whose children are named by the user; how many levels of fixed keys each entry has."""
 
 
-def leaf_types(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> dict[str, Any]:
+@cache
+def leaf_types(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Mapping[str, Any]:
     """Return the type of each key of the settings; a table's entry is written `*`."""
     leaves: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
@@ -302,7 +303,9 @@ def _is_list(kind: Any) -> bool:
 
 
 def _nearest(word: str, known: Iterator[str] | Any) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -14,13 +14,24 @@ def main() -> NoReturn:
         # Scripts ask for it in loops, and importing click would more than double its time.
         print(f"imagegate {__version__}")
         sys.exit(0)
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
+
+
+def leave(code: int) -> NoReturn:
+    """Exit with this code, without the interpreter's last search for cycles, a fifth of the time of a short verb."""
+    import gc
+
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; every error is told in a line or two on standard error."""
+    import gc
     import os
 
+    # Nearly all that a start allocates are modules, which stay: collecting among them costs a tenth of a short verb.
+    gc.set_threshold(50_000)
     import click
 
     from imagegate.cli.root import root

@@ -89,12 +89,13 @@ class TrustedRepository:
                 raise
 
     def _move(self, uploader: Uploader, blob: Descriptor, task: Task) -> _Moved:
-        if uploader.has(blob):
-            task.advance(blob.size)
-            return _Moved(existing=1)
+        # A mount asks and acts in one request, and is also granted for what the repository has already.
         if uploader.mount(blob):
             task.advance(blob.size)
             return _Moved(mounted=1)
+        if uploader.has(blob):
+            task.advance(blob.size)
+            return _Moved(existing=1)
         uploader.upload(blob, task)
         return _Moved(uploaded=1, bytes_sent=blob.size)
 
