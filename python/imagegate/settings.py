@@ -56,6 +56,7 @@ class Cache(_Section, frozen=True):
 
     directory: str = ""
     max_size: int = 20 * 1024**3
+    analyses_size: int = 4 * 1024**3
 
 
 class AnalysisSettings(_Section, frozen=True):

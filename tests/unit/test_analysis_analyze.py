@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from imagegate.analysis.analyze import analyze
 from imagegate.analysis.store import LayerStore
 from imagegate.errors import DigestMismatch, InvalidImage, LimitExceeded
-from imagegate.model import Analysis, FileType, PackageType, PlatformImage
+from imagegate.model import Analysis, Digest, FileType, PackageType, PlatformImage
 from imagegate.progress import NoProgress
 from imagegate.settings import AnalysisSettings, Limits
 from tests.layers import BlobSource, directory, file, hardlink, image, special, symlink, tar
@@ -242,3 +244,23 @@ def test_a_hostile_layer_writes_nothing(tmp_path: Path) -> None:
     assert {entry.path for entry in found.files} == {"/out", "/out/evil", "/up", "/up/evil"}
     assert not Path("/tmp/evil").exists()
     assert all(package.type is not PackageType.NPM for package in found.packages)
+
+
+def test_the_longest_unused_analyses_go_first_when_there_are_too_many(tmp_path: Path) -> None:
+    built, blobs = image(tar(file("etc/passwd", "root:x:0:0::/root:/bin/sh\n")))
+    analysis = run(tmp_path, built, BlobSource(blobs))
+    size = len(msgspec.msgpack.encode(analysis))
+    store = LayerStore(tmp_path / "small", max_size=size * 10)
+    first, second, *rest = (Digest(f"sha256:{number:064x}") for number in range(30))
+    for name in (first, second):
+        store.save_image(name, "k", analysis)
+    for each in (tmp_path / "small/images").iterdir():
+        os.utime(each, (1000, 1000))
+    for name in rest[:8]:
+        assert store.image(first, "k"), "what is used stays"
+        store.save_image(name, "k", analysis)
+    assert not store.image(second, "k")
+    for name in rest[8:]:
+        store.save_image(name, "k", analysis)
+    assert sum(each.stat().st_size for each in (tmp_path / "small/images").iterdir()) <= size * 10
+    assert store.image(rest[-1], "k")

@@ -20,6 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from imagegate.analysis.layer import LayerAnalysis
+from imagegate.eviction import evict
 from imagegate.model import Analysis, Digest, Layer
 
 T = TypeVar("T")
@@ -29,10 +30,13 @@ _CHECKSUM = 4
 
 
 class LayerStore:
-    """A directory of analyses. key: whatever else than the content decides the result."""
+    """A directory of analyses. key: whatever else than the content decides the result.
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    max_size: bytes of all of them; the longest unused go first, when an image's analysis is added.
+    """
+
+    def __init__(self, directory: Path, max_size: int = 4 * 1024**3) -> None:
+        self._directory, self._max_size = directory, max_size
 
     def layer(self, layer: Layer, key: str) -> LayerAnalysis | None:
         """Return the analysis of a layer whose blob is known to have the diff id that its image claims."""
@@ -52,6 +56,8 @@ class LayerStore:
     def save_image(self, digest: Digest, key: str, analysis: Analysis) -> None:
         """Keep an image's analysis. Every layer of it has been verified."""
         self._save(self._path("images", digest, key), analysis)
+        with contextlib.suppress(OSError):
+            evict([self._directory / kind for kind in ("images", "layers", "verified")], self._max_size)
 
     def _is_verified(self, layer: Layer) -> bool:
         if layer.descriptor.digest == layer.diff_id:
@@ -74,6 +80,8 @@ class LayerStore:
             body = memoryview(raw)[len(_MAGIC) + _CHECKSUM :]
             if not raw.startswith(_MAGIC) or zlib.crc32(body) != _checksum(raw):
                 return None
+            with contextlib.suppress(OSError):  # somebody else's cache may be read only
+                os.utime(path)
             return msgspec.msgpack.decode(body, type=kind)
         except (OSError, msgspec.DecodeError, ValueError):
             return None

@@ -113,7 +113,7 @@ class Factory:
             source,
             settings=self._settings.analysis,
             limits=self._settings.limits,
-            store=LayerStore(self.cache_directory / "analyses"),
+            store=LayerStore(self.cache_directory / "analyses", self._settings.cache.analyses_size),
             progress=self._progress,
         )
 

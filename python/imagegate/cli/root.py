@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from copy import copy
+from typing import Any
 
 import click
 
@@ -25,6 +27,33 @@ VERBS: dict[str, tuple[str, str]] = {
 """Verb to where it is, and its line in `--help`, which imports none of them."""
 
 
+GLOBAL = (
+    click.Option(
+        ["--config", "config_file"], metavar="FILE", help="Project settings (default: imagegate.yaml, if there)."
+    ),
+    click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document on standard output."),
+    click.Option(["--quiet", "-q"], is_flag=True, help="No progress and no messages, only results and errors."),
+    click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
+)
+"""What may stand before a verb and after it."""
+
+
+def _set(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value:
+        setattr(ctx.ensure_object(App), str(param.name), value)
+
+
+def _take_globals(command: click.Command) -> None:
+    """Let a verb, and the verbs in it, take the global options too: who appends `--json` means the same by it."""
+    for each in GLOBAL:
+        again = copy(each)
+        again.expose_value, again.hidden, again.callback = False, True, _set
+        command.params.append(again)
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _take_globals(inner)
+
+
 class Verbs(click.Group):
     """A group that imports a verb when it is called."""
 
@@ -36,6 +65,8 @@ class Verbs(click.Group):
             return None
         module, _, name = VERBS[cmd_name][0].partition(":")
         found: click.Command = getattr(importlib.import_module(f"imagegate.cli.{module}"), name)
+        if GLOBAL[0].name not in {param.name for param in found.params}:
+            _take_globals(found)
         return found
 
     def resolve_command(
@@ -57,12 +88,9 @@ class Verbs(click.Group):
 @click.group(
     cls=Verbs,
     subcommand_metavar="VERB [ARGS]...",
+    params=[*GLOBAL],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--config", "config_file", metavar="FILE", help="Project settings (default: imagegate.yaml, if there).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no messages, only results and errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="imagegate", message="%(prog)s %(version)s")
 @click.pass_context
 def root(ctx: click.Context, config_file: str | None, as_json: bool, quiet: bool, debug: bool) -> None:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from imagegate.errors import DigestMismatch
+from imagegate.eviction import evict
 from imagegate.image.resolve import check_digest
 from imagegate.image.source import ImageSource
 from imagegate.image.verify import VerifiedStream
@@ -23,8 +24,6 @@ from imagegate.model import Descriptor, Digest, ImageRef, Manifest
 
 _STALE = 6 * 3600.0
 """Seconds after which a temporary file belongs to a process that died."""
-_PRUNE_TO = 0.9
-"""Share of the size limit that pruning goes down to."""
 
 
 class BlobCache:
@@ -91,23 +90,7 @@ class BlobCache:
         for left in self._temporary.iterdir():
             if _age(left, now) > _STALE:
                 left.unlink(missing_ok=True)
-        entries = sorted(self._entries())
-        total = sum(size for _, size, _ in entries)
-        if total <= self._max_size:
-            return
-        for _, size, path in entries:
-            path.unlink(missing_ok=True)
-            total -= size
-            if total <= self._max_size * _PRUNE_TO:
-                return
-
-    def _entries(self) -> Iterable[tuple[float, int, Path]]:
-        for path in self._blobs.iterdir():
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue
-            yield status.st_mtime, status.st_size, path
+        evict([self._blobs], self._max_size)
 
 
 class Writer:
