@@ -1,12 +1,27 @@
-"""Keeping a directory of files below a size: the longest unused go first."""
+"""Keeping directories of files small: what dead processes left goes, and what was longest unused."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _DOWN_TO = 0.9
 """Share of the size that eviction goes down to, so that the next file does not start it again."""
+
+_ABANDONED = 6 * 3600.0
+"""Seconds after which a temporary file belongs to a process that died."""
+
+
+def remove_abandoned(directory: Path, pattern: str = "*") -> None:
+    """Remove the temporary files of a directory that nobody has written to for hours."""
+    now = time.time()
+    for path in directory.glob(pattern):
+        try:
+            if now - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
+        except FileNotFoundError:
+            continue
 
 
 def evict(directories: Iterable[Path], max_size: int) -> None:

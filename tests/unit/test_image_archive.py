@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from imagegate.errors import DigestMismatch, ImageNotFound, InvalidImage
 from imagegate.image.archive import ArchiveSource
@@ -90,6 +92,40 @@ def test_repacking_gives_the_same_digest_each_time(tmp_path: Path) -> None:
         assert read(source, image) == LAYERS
         assert all(cache.has(layer.descriptor) for layer in image.images[0].layers)
     assert len(digests) == 1
+
+
+def squeeze(layer: bytes, how: str) -> bytes:
+    return gzip.compress(layer) if how == "gzip" else zstandard.ZstdCompressor().compress(layer)
+
+
+@pytest.mark.parametrize("how", ["gzip", "zstd"])
+@pytest.mark.parametrize("name", ["blobs/sha256/{}", "{}.tar.gz", "sha256:{}", "layer-{}/layer.tar"])
+def test_compressed_layers_are_read_and_copied_as_they_are(tmp_path: Path, how: str, name: str) -> None:
+    """Engines with containerd's image store, crane and bazel write such archives."""
+    packed = [squeeze(layer, how) for layer in LAYERS]
+    names = [name.format(hashlib.sha256(each).hexdigest()) for each in packed]
+    entry = {"Config": "config.json", "RepoTags": None, "Layers": names}
+    members = {"config.json": config_of(LAYERS), **dict(zip(names, packed, strict=True))}
+    ref = write(tmp_path / "a.tar", {**members, "manifest.json": json.dumps([entry]).encode()})
+    source = ArchiveSource(ref, Limits())
+    assert read(source, look(source)) == LAYERS
+    pushable = repack(ArchiveSource(ref, Limits()), BlobCache(tmp_path / "c", 1024**3), NoProgress())
+    image = look(pushable)
+    assert [layer.descriptor.digest for layer in image.images[0].layers] == [digest_of(each) for each in packed]
+    assert image.images[0].layers[0].descriptor.media_type.endswith(how)
+    assert read(pushable, image) == LAYERS
+
+
+def test_a_compressed_layer_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:
+    name = f"blobs/sha256/{'1' * 64}"
+    entry = {"Config": "config.json", "RepoTags": None, "Layers": [name]}
+    members = {"config.json": config_of(LAYERS[:1]), name: gzip.compress(LAYERS[0])}
+    ref = write(tmp_path / "a.tar", {**members, "manifest.json": json.dumps([entry]).encode()})
+    source = ArchiveSource(ref, Limits())
+    with pytest.raises(DigestMismatch):
+        read(source, look(source))
+    with pytest.raises(DigestMismatch):
+        look(repack(ArchiveSource(ref, Limits()), BlobCache(tmp_path / "c", 1024**3), NoProgress()))
 
 
 def test_repacking_checks_every_diff_id(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from imagegate.build.builder import BuildRequest, BuiltImage
 from imagegate.build.images import SCRATCH, Replacement, images, rewrite
 from imagegate.dockerfile import parse
 from imagegate.errors import BuildError, NetworkError
+from imagegate.image.engine import connect
 from imagegate.image.resolve import resolve
 from imagegate.model import RegistryRef
 from imagegate.settings import Docker, Limits
@@ -50,7 +51,7 @@ class DockerBuilder:
         """Build. See `Builder.build`."""
         _refuse_heredocs(request.dockerfile)
         labels = {**request.labels, **base_labels(request.bases)}
-        with _engine_errors(), self._connect() as client:
+        with _engine_errors(), connect(self._settings) as client:
             identifiers = {base.use: self._provide(client, base, tell) for base in request.bases}
             text = rewrite(request.dockerfile, [Replacement(use, i, use.platform) for use, i in identifiers.items()])
             _require_only(text, set(identifiers.values()), request)
@@ -75,17 +76,6 @@ class DockerBuilder:
                 repository, _, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "latest")
                 client.tag(identifier, repository, tag)
         return BuiltImage(identifier, request.names, request.bases, labels)
-
-    @contextmanager
-    def _connect(self) -> Iterator[docker.APIClient]:
-        kwargs = docker.utils.kwargs_from_env()
-        if self._settings.host:
-            kwargs = {**kwargs, "base_url": self._settings.host}
-        client = docker.APIClient(**kwargs, version="auto", timeout=round(self._settings.timeout))
-        try:
-            yield client
-        finally:
-            client.close()
 
     def _provide(self, client: docker.APIClient, base: VerifiedBase, tell: Callable[[str], None]) -> str:
         """Return the id of a base in the engine; it is pulled by digest, or loaded, when it is not there."""

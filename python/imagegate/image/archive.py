@@ -1,13 +1,15 @@
-"""Images out of a docker archive: what `docker save` writes, of old engines and of new ones.
+"""Images out of a docker archive: what `docker save` writes, of old engines and of new ones, and what builders write.
 
-An archive has no manifest in a registry's sense. One is made: the config's bytes as they are, and the layers as plain
-tars, whose digests are the diff ids. `repack` turns it into what a registry takes.
+An archive has no manifest in a registry's sense. One is made: the config's bytes as they are, and the layers as they
+lie there. Plain tars have their diff ids for digests; engines with containerd's image store, crane and bazel write
+compressed ones. `repack` turns it into what a registry takes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tarfile
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -23,6 +25,13 @@ from imagegate.settings import Limits
 
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 PLAIN_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_COMPRESSED = {
+    b"\x1f\x8b": "application/vnd.oci.image.layer.v1.tar+gzip",
+    b"\x28\xb5\x2f\xfd": "application/vnd.oci.image.layer.v1.tar+zstd",
+}
+"""How a compressed layer begins, and its media type. (RFC 1952, 2.3.1; RFC 8878, 3.1.1; OCI image-spec, layer.md.)"""
+_DIGEST_IN_NAME = re.compile(r"(?:^blobs/sha256/|^(?:sha256:)?)([0-9a-f]{64})(?:\.tar\.(?:gz|zst))?\Z")
+_CHUNK = 1024 * 1024
 ANNOTATION_PREFIX = "org.opencontainers.image."
 """Labels of this prefix become annotations of the manifest: OCI defines them for both. (image-spec, annotations.md.)"""
 
@@ -58,11 +67,10 @@ class ArchiveSource:
         diff_ids = config.rootfs.diff_ids
         if len(diff_ids) != len(entry.layers):
             raise InvalidImage(f"{self.ref} has {len(entry.layers)} layers, its config names {len(diff_ids)}")
-        self._where = {parse_digest(diff_id): name for diff_id, name in zip(diff_ids, entry.layers, strict=True)}
         layers = [
-            Descriptor(PLAIN_LAYER, parse_digest(diff_id), self._size(name))
-            for diff_id, name in zip(diff_ids, entry.layers, strict=True)
+            self._layer(name, parse_digest(diff_id)) for diff_id, name in zip(diff_ids, entry.layers, strict=True)
         ]
+        self._where = {layer.digest: name for layer, name in zip(layers, entry.layers, strict=True)}
         return make_manifest(self._config, config, layers)
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
@@ -85,6 +93,23 @@ class ArchiveSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _layer(self, name: str, diff_id: Digest) -> Descriptor:
+        """Return a layer's descriptor. Its digest is a claim until the layer has been read to its end."""
+        with self._open(name) as stream:
+            magic = stream.read(4)
+        compressed = next((kind for start, kind in _COMPRESSED.items() if magic.startswith(start)), "")
+        if not compressed:
+            return Descriptor(PLAIN_LAYER, diff_id, self._size(name))
+        named = _DIGEST_IN_NAME.search(name)
+        return Descriptor(compressed, Digest(f"sha256:{named[1]}") if named else self._hash(name), self._size(name))
+
+    def _hash(self, name: str) -> Digest:
+        with self._open(name) as stream:
+            found = hashlib.sha256()
+            while chunk := stream.read(_CHUNK):
+                found.update(chunk)
+        return Digest(f"sha256:{found.hexdigest()}")
 
     def _entry(self) -> _Entry:
         try:

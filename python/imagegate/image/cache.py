@@ -9,21 +9,17 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from imagegate.errors import DigestMismatch
-from imagegate.eviction import evict
+from imagegate.eviction import evict, remove_abandoned
 from imagegate.image.resolve import check_digest
 from imagegate.image.source import ImageSource
 from imagegate.image.verify import VerifiedStream
 from imagegate.model import Descriptor, Digest, ImageRef, Manifest
-
-_STALE = 6 * 3600.0
-"""Seconds after which a temporary file belongs to a process that died."""
 
 
 class BlobCache:
@@ -86,10 +82,7 @@ class BlobCache:
 
     def prune(self) -> None:
         """Remove what dead processes left, and the longest unused blobs while there is too much."""
-        now = time.time()
-        for left in self._temporary.iterdir():
-            if _age(left, now) > _STALE:
-                left.unlink(missing_ok=True)
+        remove_abandoned(self._temporary)
         evict([self._blobs], self._max_size)
 
 
@@ -185,10 +178,3 @@ class CachedSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _age(path: Path, now: float) -> float:
-    try:
-        return now - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0

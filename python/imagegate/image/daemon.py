@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Self, cast
 import msgspec
 
 from imagegate.errors import ImageNotFound, NetworkError
+from imagegate.eviction import remove_abandoned
 from imagegate.image.archive import ArchiveSource
 from imagegate.image.verify import VerifiedStream
 from imagegate.model import DaemonRef, Descriptor, Manifest, parse_digest
@@ -45,7 +46,10 @@ class DaemonSource:
 
     def resolve(self) -> Manifest:
         """Return a manifest made of the image that the name stands for now. Raises ImageNotFound, NetworkError."""
-        self._image_id = self._inspect()
+        found = self._inspect()
+        if found != self._image_id:
+            self._forget()
+            self._image_id = found
         return self._known.manifest
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
@@ -59,6 +63,12 @@ class DaemonSource:
         if document["config"]["digest"] == descriptor.digest:
             return cast(BinaryIO, VerifiedStream(io.BytesIO(config), descriptor))
         return self._archive.open_blob(descriptor)
+
+    def _forget(self) -> None:
+        """Forget the image that the name stood for before."""
+        self.close()
+        for remembered in ("_known", "_archive"):
+            self.__dict__.pop(remembered, None)
 
     def close(self) -> None:
         """Remove the export."""
@@ -114,6 +124,7 @@ class DaemonSource:
             return self._exported
 
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_abandoned(self._directory, "*.tar")
         exported: Path = self._ask(fetch)
         return exported
 
@@ -122,18 +133,17 @@ class DaemonSource:
         import docker
         import requests
 
-        host = self._docker.host or os.environ.get("DOCKER_HOST", "")
+        from imagegate.image.engine import connect
+
         try:
-            client = docker.APIClient(base_url=host or None, timeout=int(self._docker.timeout), version="auto")
-            try:
+            with connect(self._docker) as client:
                 return question(client)
-            finally:
-                client.close()
         except docker.errors.ImageNotFound as error:
             raise ImageNotFound(
                 f"the Docker engine has no image {self.ref.name!r}", hint="`docker images` lists what it has."
             ) from error
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            host = self._docker.host or os.environ.get("DOCKER_HOST", "")
             raise NetworkError(
                 f"the Docker engine at {host or 'its default socket'} cannot be used",
                 why=str(error)[:300],

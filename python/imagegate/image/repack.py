@@ -7,6 +7,7 @@ each version of the library. Every diff id is checked on the way.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -14,7 +15,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from imagegate.errors import ImageNotFound, InvalidImage
-from imagegate.image.archive import make_manifest
+from imagegate.image.archive import PLAIN_LAYER, make_manifest
 from imagegate.image.cache import BlobCache
 from imagegate.image.source import ImageSource
 from imagegate.model import Descriptor, Digest, ImageConfig, ImageRef, Manifest
@@ -88,7 +89,11 @@ class RepackedSource:
         return raw
 
     def _pack(self, layer: Descriptor, task: Task) -> Descriptor:
-        """Compress one layer into the cache. The source's stream checks that it is the layer's diff id."""
+        """Compress one layer into the cache; one that is compressed stays as it is. Its stream checks its digest."""
+        if layer.media_type != PLAIN_LAYER:
+            with self._source.open_blob(layer) as stream:
+                self._cache.store(_told(iter(lambda: stream.read(_CHUNK), b""), task), layer.digest)
+            return layer
         from isal import isal_zlib
 
         packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW)
@@ -108,3 +113,9 @@ class RepackedSource:
         finally:
             writer.abandon()
         return Descriptor(GZIP_LAYER, found, size)
+
+
+def _told(chunks: Iterator[bytes], task: Task) -> Iterator[bytes]:
+    for chunk in chunks:
+        task.advance(len(chunk))
+        yield chunk
