@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.pki import Pki
 from lab.process import Server, free_port, port_ready
+from lab.tokens import TokenServer
 
 PASSPHRASES = {
     "NOTARY_ROOT_PASSPHRASE": "root-passphrase",
@@ -48,7 +49,8 @@ class NotarySigner(Server):
 class NotaryServer(Server):
     """notary-server over a signer; in memory."""
 
-    def __init__(self, directory: Path, pki: Pki, signer: NotarySigner) -> None:
+    def __init__(self, directory: Path, pki: Pki, signer: NotarySigner, tokens: TokenServer | None = None) -> None:
+        """tokens: whose tokens to ask for; None: nobody needs a login."""
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
@@ -75,6 +77,7 @@ class NotaryServer(Server):
                     },
                     "logging": {"level": "info"},
                     "storage": {"backend": "memory"},
+                    **({"auth": {"type": "token", "options": tokens.accepted_by(pki)}} if tokens else {}),
                 }
             )
         )
@@ -86,9 +89,9 @@ class NotaryServer(Server):
 class Notary:
     """Both together. url: the server's."""
 
-    def __init__(self, directory: Path, pki: Pki) -> None:
+    def __init__(self, directory: Path, pki: Pki, tokens: TokenServer | None = None) -> None:
         self.signer = NotarySigner(directory / "signer", pki)
-        self.server = NotaryServer(directory / "server", pki, self.signer)
+        self.server = NotaryServer(directory / "server", pki, self.signer, tokens)
         self.url, self.host, self.ca_file = self.server.url, self.server.host, pki.ca_file
 
     def __enter__(self) -> Notary:
