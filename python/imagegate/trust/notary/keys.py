@@ -10,7 +10,7 @@ import warnings
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -84,7 +84,7 @@ def is_valid(signature: Signature, key: Key, message: bytes) -> bool:
             public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key.keyval.public, validate=True))
         else:
             public = serialization.load_der_public_key(base64.b64decode(key.keyval.public, validate=True))
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise NotTrusted("a key in the metadata is malformed", why=f"it is no {key.keytype[:20]} key") from error
     try:
         _check(public, kind, signature.method, sig, message)
