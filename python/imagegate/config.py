@@ -47,6 +47,10 @@ LOOSENING: Mapping[str, Callable[[Any], bool]] = {
 }
 """Keys with what value of them loosens the gate."""
 
+SITE_DECIDES = ("trusted", "notary.server", "notary.pins", "notary.roles", "advisories", "hosts")
+"""Groups of keys that say what is trusted. Where the site sets one of a group, a project may set none of it; a host is
+a group of its own."""
+
 PATHS = frozenset(
     {"cache.directory", "advisories.database", "policy.bundle", "notary.keys", "notary.pins.*", "hosts.*.ca_file"}
 )
@@ -119,6 +123,7 @@ def load(
         _environment(environ, problems),
         [Setting(key, value, Origin("flag", "")) for key, value in flags.items() if value is not None],
     ]
+    problems += _usurped(layers[1], site)
     for layer in layers[1:]:
         problems += _breaches(layer, locked)
     in_force = {setting.key: setting for layer in layers for setting in layer}
@@ -249,10 +254,29 @@ def _checked(
         problems.append(f"{origin.place}: {key}: {error}")
 
 
+def _usurped(project: Sequence[Setting], site: Sequence[Setting]) -> Iterator[str]:
+    decided = {group: setting for setting in site if (group := _group(setting.key))}
+    for setting in project:
+        theirs = decided.get(_group(setting.key))
+        if theirs:
+            yield (
+                f"{setting.origin.place} sets {setting.key}; what is trusted is the site's to say, "
+                f"and {theirs.origin.place} sets {theirs.key}"
+            )
+
+
+def _group(key: str) -> str:
+    """Return which of SITE_DECIDES a key belongs to, empty for none."""
+    path = _split(key)
+    if path[0] == "hosts":
+        return _join(path[:2])
+    return next((group for group in SITE_DECIDES if key == group or key.startswith(f"{group}.")), "")
+
+
 def _breaches(layer: Sequence[Setting], locked: Mapping[str, str]) -> Iterator[str]:
     for setting in layer:
         for key, place in locked.items():
-            if setting.key == key or setting.key.startswith(f"{key}."):
+            if key in (setting.key, _starred(setting.key)) or setting.key.startswith(f"{key}."):
                 where = setting.origin.place or f"the command's flag for {setting.key}"
                 yield f"{where} sets {setting.key}, which {place} locks"
 

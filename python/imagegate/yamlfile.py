@@ -9,6 +9,8 @@ import msgspec
 
 from imagegate.errors import ConfigError
 
+_MOST_NODES = 1_000_000
+
 
 class Located(msgspec.Struct, frozen=True):
     """A value with the place it stands at, `file:line`. Members of mappings and lists are Located too."""
@@ -36,7 +38,7 @@ def load_yaml(path: Path) -> Located:
         raise ConfigError(f"{path} cannot be read", why=str(error)) from error
     try:
         node = loader.get_single_node()
-        return Located(None, str(path)) if node is None else _locate(node, loader, path)
+        return Located(None, str(path)) if node is None else _Locator(loader, path).locate(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -47,22 +49,35 @@ def load_yaml(path: Path) -> Located:
         loader.dispose()
 
 
-def _locate(node: Any, loader: Any, path: Path) -> Located:
-    import yaml
+class _Locator:
+    """Turns YAML's nodes into values. Aliases are written out, so their number is bounded."""
 
-    place = f"{path}:{node.start_mark.line + 1}"
-    if isinstance(node, yaml.MappingNode):
-        members: dict[Any, Located] = {}
+    def __init__(self, loader: Any, path: Path) -> None:
+        self._loader, self._path, self._left = loader, path, _MOST_NODES
+
+    def locate(self, node: Any) -> Located:
+        """Return a node's value with its place."""
+        import yaml
+
+        self._left -= 1
+        if not self._left:
+            raise ConfigError(f"{self._path} holds more than {_MOST_NODES:,} values", hint="Are its aliases meant?")
+        if isinstance(node, yaml.MappingNode):
+            return Located(self._members(node), self._place(node))
+        if isinstance(node, yaml.SequenceNode):
+            return Located([self.locate(item) for item in node.value], self._place(node))
+        return Located(self._loader.construct_object(node, deep=True), self._place(node))
+
+    def _members(self, node: Any) -> dict[str, Located]:
+        members: dict[str, Located] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
-            where = f"{path}:{key_node.start_mark.line + 1}"
+            key, where = self._loader.construct_object(key_node, deep=True), self._place(key_node)
             if not isinstance(key, str):
                 raise ConfigError(f"{where}: the key {key!r} is not text", hint="Put it in quotes.")
             if key in members:
                 raise ConfigError(f"{where}: {key!r} stands twice")
-            child = _locate(value_node, loader, path)
-            members[key] = Located(child.value, where)
-        return Located(members, place)
-    if isinstance(node, yaml.SequenceNode):
-        return Located([_locate(item, loader, path) for item in node.value], place)
-    return Located(loader.construct_object(node, deep=True), place)
+            members[key] = Located(self.locate(value_node).value, where)
+        return members
+
+    def _place(self, node: Any) -> str:
+        return f"{self._path}:{node.start_mark.line + 1}"

@@ -74,6 +74,13 @@ def test_dpkg_counts_what_has_files_on_disk() -> None:
     ]  # fmt: skip
 
 
+def test_dpkgs_field_names_have_no_case() -> None:
+    """As Debian policy has it (5.1), and as dpkg reads them."""
+    assert names(
+        "/var/lib/dpkg/status", STATUS.replace("Package:", "package :").replace("Version:", "VERSION:")
+    ) == names("/var/lib/dpkg/status", STATUS)
+
+
 def test_dpkg_tells_source_architecture_and_size() -> None:
     cataloger = cataloger_of("/var/lib/dpkg/status")
     assert cataloger

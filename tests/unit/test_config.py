@@ -98,10 +98,46 @@ def test_what_loosens_the_gate_is_for_the_site_not_for_a_project(files: Path, lo
         read(files, project=loose)
 
 
+@pytest.mark.parametrize(
+    ("site", "project"),
+    [
+        ("advisories: {max_age_days: 3}", "advisories: {max_age_days: 0}"),
+        ("advisories: {database: /site.sqlite}", "advisories: {max_age_days: 9}"),
+        ("trusted: {registry: r.example.com}", "trusted: {base_roles: [targets/anybody]}"),
+        ("notary: {pins: {'r/*': [one]}}", "notary: {pins: {'*': [two]}}"),
+        ("notary: {server: 'https://n'}", "notary: {server: 'https://mine'}"),
+        ("hosts: {'r:5000': {ca_file: /ca}}", "hosts: {'r:5000': {ca_file: /mine}}"),
+    ],
+)
+def test_what_the_site_trusts_a_project_does_not_change(files: Path, site: str, project: str) -> None:
+    read(files, project=project)
+    with pytest.raises(ConfigError, match="is the site's to say"):
+        read(files, site=site, project=project)
+
+
+def test_a_project_may_set_what_the_site_leaves_open(files: Path) -> None:
+    site = "hosts: {'r:5000': {ca_file: /ca}}\nnotary: {server: 'https://n'}"
+    settings = read(files, site=site, project="hosts: {'s:5000': {ca_file: /mine}}\nnotary: {signer: me}").settings
+    assert settings.hosts["s:5000"].ca_file == "/mine"
+    assert settings.notary.signer == "me"
+
+
+def test_a_key_of_every_host_can_be_locked(files: Path) -> None:
+    with pytest.raises(ConfigError, match=r"sets hosts\.r:5000\.ca_file, which .* locks"):
+        read(files, site="lock: ['hosts.*.ca_file']", project="hosts: {'r:5000': {ca_file: /mine}}")
+
+
 @pytest.mark.parametrize("text", ["a: 1\na: 2", "- list", "a: !!python/object/apply:os.system [x]", "a: [", "1: x"])
 def test_a_file_that_is_no_settings_file_is_an_error(files: Path, text: str) -> None:
     with pytest.raises(ConfigError):
         read(files, project=text)
+
+
+def test_aliases_that_grow_without_bound_are_refused(files: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    with pytest.raises(ConfigError, match="more than 1,000,000 values"):
+        read(files, project="\n".join(lines))
 
 
 def test_files_that_were_named_must_exist(files: Path) -> None:

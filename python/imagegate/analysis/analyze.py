@@ -9,7 +9,7 @@ from imagegate.model import Analysis, PlatformImage
 from imagegate.progress import Progress
 from imagegate.settings import AnalysisSettings, Limits
 
-REVISION = 1
+REVISION = 2
 """Counts the changes to what an analysis holds; part of every cache key."""
 
 

@@ -10,7 +10,9 @@ import re
 from imagegate.analysis.catalogers.cataloger import Cataloger
 from imagegate.model import Package, PackageType
 
-_FIELD = re.compile(r"^(Package|Status|Version|Architecture|Source|Installed-Size):(.*)$", re.MULTILINE)
+_FIELD = re.compile(
+    r"^(Package|Status|Version|Architecture|Source|Installed-Size)[ \t]*:(.*)$", re.MULTILINE | re.IGNORECASE
+)
 _PARAGRAPHS = re.compile(r"\n[ \t\r]*\n")
 _SOURCE = re.compile(r"(\S+)(?:\s+\((.*)\))?")
 _GONE = {"not-installed", "config-files"}
@@ -21,7 +23,7 @@ def parse(path: str, content: bytes) -> tuple[Package, ...]:
     """Return the packages whose files are there, whatever state the last `apt` left them in."""
     found = []
     for paragraph in _PARAGRAPHS.split(content.decode("utf-8", "replace")):
-        fields = {key: value.strip() for key, value in reversed(_FIELD.findall(paragraph))}
+        fields = {key.capitalize(): value.strip() for key, value in reversed(_FIELD.findall(paragraph))}
         state = fields.get("Status", "").rpartition(" ")[2]
         if fields.get("Package") and fields.get("Version") and state not in _GONE:
             found.append(_package(path, fields))
@@ -31,7 +33,7 @@ def parse(path: str, content: bytes) -> tuple[Package, ...]:
 def _package(path: str, fields: dict[str, str]) -> Package:
     source = _SOURCE.match(fields.get("Source", ""))
     name, version = source.groups() if source else ("", "")
-    size = fields.get("Installed-Size", "")
+    size = fields.get("Installed-size", "")
     return Package(
         name=fields["Package"],
         version=fields["Version"],
