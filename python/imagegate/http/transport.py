@@ -16,6 +16,8 @@ from imagegate.errors import ConfigError
 from imagegate.settings import Host
 
 _POOL = 8
+_LONGEST_ANSWER = 4 * 1024**2
+"""Bytes of an answer that is read whole: tokens, keys, what a server says of an error. Content is read as a stream."""
 
 
 class Sized(Protocol):
@@ -37,9 +39,12 @@ class Response:
 
     @property
     def content(self) -> bytes:
-        """The whole body. Raises urllib3's HTTPError when it breaks off."""
+        """The whole body, of an answer that is no content. Raises urllib3's HTTPError: it breaks off, or has no end."""
         if self._content is None:
-            self._content = self.raw.read()
+            body = self.raw.read(_LONGEST_ANSWER + 1)
+            if len(body) > _LONGEST_ANSWER:
+                raise urllib3.exceptions.HTTPError(f"an answer of more than {_LONGEST_ANSWER} bytes")
+            self._content = body
         return self._content
 
     def iter_content(self, size: int) -> Iterator[bytes]:
