@@ -41,6 +41,8 @@ LOOSENING: Mapping[str, Callable[[Any], bool]] = {
     "policy.missing_advisories": lambda value: value != "error",
     "policy.compat": lambda value: value != "strict",
     "analysis.catalogers": lambda value: value == "native",
+    "analysis.search_max_size": lambda value: value < 1024**2,
+    "analysis.secrets.*": lambda value: not value,
     "notary.trust_on_first_use": bool,
     "hosts.*.insecure": bool,
     "hosts.*.plain_http": bool,
@@ -52,7 +54,15 @@ SITE_DECIDES = ("trusted", "notary.server", "notary.pins", "notary.roles", "advi
 a group of its own."""
 
 PATHS = frozenset(
-    {"cache.directory", "advisories.database", "policy.bundle", "notary.keys", "notary.pins.*", "hosts.*.ca_file"}
+    {
+        "cache.directory",
+        "advisories.database",
+        "policy.bundle",
+        "policy.packages",
+        "notary.keys",
+        "notary.pins.*",
+        "hosts.*.ca_file",
+    }
 )
 """Keys that name a file or directory: in a file they are relative to its directory."""
 
@@ -83,7 +93,7 @@ class Configuration(msgspec.Struct, frozen=True):
     locked: tuple[str, ...] = ()
 
 
-_TABLES = {"hosts": 1, "notary.pins": 0}
+_TABLES = {"hosts": 1, "notary.pins": 0, "analysis.secrets": 0, "analysis.contents": 0}
 """Keys whose children are named by the user; how many levels of fixed keys each entry has."""
 
 

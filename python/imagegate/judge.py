@@ -14,7 +14,7 @@ from imagegate.dockerfile import Dockerfile
 from imagegate.errors import AdvisoryError
 from imagegate.gate import Judgement
 from imagegate.image.source import ImageSource
-from imagegate.model import Analysis, BaseProof, PlatformImage, VulnerabilityReport
+from imagegate.model import Analysis, BaseProof, PackageListing, PlatformImage, VulnerabilityReport
 from imagegate.policy.document import PolicyBundle
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
@@ -32,6 +32,7 @@ class PolicyJudge:
     analyze: Callable[[PlatformImage, ImageSource], Analysis]
     match: Callable[[Analysis], VulnerabilityReport]
     prove_base: Callable[[PlatformImage], BaseProof]
+    listing: Callable[[], PackageListing | None]
     clock: Callable[[], datetime]
 
     def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
@@ -42,12 +43,14 @@ class PolicyJudge:
         if report:
             self._refuse_old(report, now)
         base = self.prove_base(image) if self.bundle.uses_gate("base_image") else None
+        listed = self.bundle.uses_gate("npms") or self.bundle.uses_gate("ruby_gems")
         facts = Facts(
             analysis=analysis,
             dockerfile=self.dockerfile,
             vulnerabilities=report,
             base=base,
             image_id=image.config_descriptor.digest,
+            listing=self.listing() if listed else None,
         )
         evaluation = evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now)
         fetched = min((feed.synced_at for feed in report.feeds), default=None) if report else None

@@ -258,6 +258,10 @@ class PackageType(StrEnum):
         """Whether the distribution's own package manager installs it."""
         return self in (PackageType.DPKG, PackageType.RPM, PackageType.APK)
 
+    def canonical(self, name: str) -> str:
+        """Return the one spelling of a package's name; only Python's have several. (PEP 503, "Normalized Names".)"""
+        return re.sub(r"[-_.]+", "-", name).lower() if self is PackageType.PYTHON else name
+
 
 class Package(msgspec.Struct, frozen=True, omit_defaults=True):
     """An installed package. path: the file that says so; layer: digest of the layer that brought that file.
@@ -301,6 +305,65 @@ class Distro(msgspec.Struct, frozen=True, omit_defaults=True):
     codename: str = ""
 
 
+class SearchKind(StrEnum):
+    """What a content was searched for."""
+
+    SECRET = "secret"  # noqa: S105 - a kind of search
+    CONTENT = "content"
+
+
+class ContentMatch(msgspec.Struct, frozen=True, array_like=True):
+    """A file in which a pattern was found, never what was found. lines: the first of them, counted from 1.
+
+    anchored: whether a line has it where it begins, which is what Anchore Engine looks for.
+    """
+
+    kind: SearchKind
+    path: str
+    name: str
+    regex: str
+    lines: tuple[int, ...] = ()
+    anchored: bool = True
+
+
+class AlteredFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file of a distro's package that is `missing` or `changed`, or neither.
+
+    engine_status: what Anchore Engine takes it for, which differs. docs/policies.md says how.
+    """
+
+    package: str
+    path: str
+    status: str
+    engine_status: str
+
+
+class MalwareFinding(msgspec.Struct, frozen=True, array_like=True):
+    """A file in which a virus scanner found something, and the name that it has for it."""
+
+    path: str
+    signature: str
+
+
+class MalwareScan(msgspec.Struct, frozen=True):
+    """What a virus scanner said of all files of an image. database: the version of its signatures."""
+
+    scanner: str
+    findings: tuple[MalwareFinding, ...]
+    database: str = ""
+
+
+class ListedPackage(msgspec.Struct, frozen=True):
+    """A package as an ecosystem's registry lists it."""
+
+    latest: str = ""
+    versions: tuple[str, ...] = ()
+
+
+PackageListing = dict[PackageType, dict[str, ListedPackage]]
+"""What registries have, by type and name, for the gates `npms` and `ruby_gems`."""
+
+
 class AnalysedLayer(msgspec.Struct, frozen=True):
     """A layer as the Analysis names it. size: bytes of the blob; created_by: the history's command."""
 
@@ -315,6 +378,8 @@ class Analysis(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/a
 
     size: sum of the compressed layers in bytes. passwd: None when the image has no readable /etc/passwd.
     retrieved: contents that policies ask for, by absolute path. analyzer: its version, part of every cache key.
+    matches: files in which a pattern of `analysis.secrets` or `analysis.contents` was found. altered: files that are
+    not as their package brought them, None when `analysis.verify` is off. malware: None when no scanner was asked.
     """
 
     digest: Digest
@@ -328,6 +393,9 @@ class Analysis(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/a
     passwd: tuple[PasswdEntry, ...] | None
     retrieved: dict[str, bytes]
     analyzer: str
+    matches: tuple[ContentMatch, ...] = ()
+    altered: tuple[AlteredFile, ...] | None = None
+    malware: MalwareScan | None = None
 
 
 class Severity(StrEnum):

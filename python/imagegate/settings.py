@@ -62,12 +62,18 @@ class Cache(_Section, frozen=True):
 class AnalysisSettings(_Section, frozen=True):
     """catalogers: `auto` runs syft only where a layer holds what no native cataloger reads.
 
-    retrieve: absolute paths whose contents policies ask for.
+    retrieve: absolute paths whose contents policies ask for. secrets, contents: regular expressions by name that the
+    lines of files are searched for; secrets: beside the shipped ones, an empty one takes a shipped one away.
     """
 
     catalogers: Literal["auto", "native", "syft"] = "auto"
     retrieve: tuple[str, ...] = ("/etc/passwd",)
     retrieve_max_size: int = 1024**2
+    secrets: dict[str, str] = {}
+    contents: dict[str, str] = {}
+    search_max_size: int = 1024**2
+    verify: bool = False
+    """Whether files are compared with the distro's package database; a policy with `packages/verify` turns it on."""
 
 
 class Advisories(_Section, frozen=True):
@@ -86,6 +92,8 @@ class PolicySettings(_Section, frozen=True):
     bundle: str = ""
     compat: Literal["strict", "engine"] = "strict"
     unmapped: Literal["error", "go"] = "error"
+    packages: str = ""
+    """A JSON file that lists what registries have, for the gates `npms` and `ruby_gems`."""
     missing_advisories: Literal["error", "go"] = "error"
     """What an image gets that has packages of an ecosystem the database has no advisories for."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from imagegate import __version__
+from imagegate.analysis import patterns
 from imagegate.analysis.store import LayerStore
 from imagegate.image.source import ImageSource
 from imagegate.model import Analysis, PlatformImage
 from imagegate.progress import Progress
 from imagegate.settings import AnalysisSettings, Limits
 
-REVISION = 2
+REVISION = 4
 """Counts the changes to what an analysis holds; part of every cache key."""
 
 
@@ -49,4 +52,14 @@ def cache_key(settings: AnalysisSettings) -> str:
 
     syft = "" if settings.catalogers == "native" else identity()
     retrieve = "\n".join(sorted(settings.retrieve))
-    return f"{analyzer_version()}\n{settings.catalogers}\n{syft}\n{settings.retrieve_max_size}\n{retrieve}"
+    searched = msgspec.json.encode((patterns.secrets(settings.secrets), settings.contents, settings.search_max_size))
+    decides = (
+        analyzer_version(),
+        settings.catalogers,
+        syft,
+        settings.verify,
+        settings.retrieve_max_size,
+        retrieve,
+        searched.decode(),
+    )
+    return "\n".join(map(str, decides))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -10,7 +10,8 @@ from imagegate.analysis import purl
 from imagegate.analysis.layer import Evidence, LayerAnalysis
 from imagegate.analysis.overlay import Overlay
 from imagegate.analysis.system import OS_RELEASE, PASSWD, parse_os_release, parse_passwd
-from imagegate.model import AnalysedLayer, Analysis, Digest, Distro, Package, PackageType, PlatformImage
+from imagegate.analysis.verify import altered
+from imagegate.model import AnalysedLayer, Analysis, ContentMatch, Digest, Distro, Package, PackageType, PlatformImage
 
 
 def assemble(
@@ -20,8 +21,13 @@ def assemble(
     contents: Mapping[str, bytes],
     retrieve: Sequence[str],
     analyzer: str,
+    *,
+    verify: bool = False,
 ) -> Analysis:
-    """Return the analysis. contents: files' contents by path; retrieve: those of them that were asked for."""
+    """Return the analysis. contents: files' contents by path; retrieve: those of them that were asked for.
+
+    verify: the layers were read so that files can be compared with the packages' databases.
+    """
     os_release = next((contents[path] for path in OS_RELEASE if path in contents), None)
     distro = parse_os_release(os_release) if os_release is not None else None
     packages = _packages(image, layers, overlay, distro)
@@ -37,7 +43,16 @@ def assemble(
         passwd=parse_passwd(contents[PASSWD]) if PASSWD in contents else None,
         retrieved={path: contents[path] for path in retrieve if path in contents},
         analyzer=analyzer,
+        matches=tuple(_matches(layers, overlay)),
+        altered=altered(layers, overlay) if verify else None,
     )
+
+
+def _matches(layers: Sequence[LayerAnalysis], overlay: Overlay) -> Iterator[ContentMatch]:
+    for index, layer in enumerate(layers):
+        for match in layer.matches:
+            if overlay.origin.get(match.path) == index:
+                yield match
 
 
 def _analysed_layers(image: PlatformImage) -> tuple[AnalysedLayer, ...]:

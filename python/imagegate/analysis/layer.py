@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from imagegate.model import FileEntry, Package
+from imagegate.model import ContentMatch, FileEntry, Package
 
 
 class Evidence(msgspec.Struct, frozen=True, array_like=True):
@@ -29,12 +29,20 @@ class Ownership(msgspec.Struct, frozen=True, array_like=True):
     files: dict[str, str]
 
 
+class Checksums(msgspec.Struct, frozen=True, array_like=True):
+    """Of a file, in hex, in the algorithms that package databases still use; not for trust."""
+
+    md5: str
+    sha1: str
+
+
 class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
     """The content of one layer.
 
     files: what it adds, a path once. whiteouts: paths that it removes from the layers below.
     opaque: directories whose content below it hides. (OCI image-spec, layer.md, "Whiteouts".) contents: what was
-    retrieved, by path. size: bytes of the uncompressed tar.
+    retrieved, by path. size: bytes of the uncompressed tar. matches: files in which a pattern was found.
+    checksums: of every regular file by path, where `analysis.verify` asks for them.
     """
 
     files: tuple[FileEntry, ...]
@@ -44,3 +52,5 @@ class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
     ownership: tuple[Ownership, ...]
     contents: dict[str, bytes]
     size: int = 0
+    matches: tuple[ContentMatch, ...] = ()
+    checksums: dict[str, Checksums] = {}

@@ -62,7 +62,15 @@ class ImageReader:
                 )
         overlay = Overlay(layers)
         contents = self._retrieve(layers, overlay)
-        return assemble(self._image, layers, overlay, contents, self._settings.retrieve, analyzer_version())
+        return assemble(
+            self._image,
+            layers,
+            overlay,
+            contents,
+            self._settings.retrieve,
+            analyzer_version(),
+            verify=self._settings.verify,
+        )
 
     def _read_layer(self, layer: Layer, task: Task) -> LayerAnalysis:
         """Read a layer, and once more when syft or hard links need contents that the first reading passed by."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 from typing import BinaryIO
 
+import msgspec
+
+from imagegate.analysis import patterns
 from imagegate.analysis.catalogers import Cataloger, cataloger_of
 from imagegate.analysis.entries import Entries
 from imagegate.analysis.foreign import BinaryProbe, is_foreign
-from imagegate.analysis.layer import Evidence, LayerAnalysis, Ownership
+from imagegate.analysis.hashes import Hashes
+from imagegate.analysis.layer import Checksums, Evidence, LayerAnalysis, Ownership
 from imagegate.analysis.ownership import owned_files, owner_of, unmerged
+from imagegate.analysis.search import Search
 from imagegate.analysis.tarstream import Member, TarStream
+from imagegate.analysis.verify import is_record
 from imagegate.errors import LimitExceeded
-from imagegate.model import FileEntry, FileType, Package
+from imagegate.model import ContentMatch, FileEntry, FileType, Package, SearchKind
 from imagegate.settings import AnalysisSettings, Limits
 
 _CHUNK = 1024 * 1024
@@ -34,6 +40,11 @@ class LayerScan:
         self._ownership: dict[str, Ownership] = {}
         self._contents: dict[str, bytes] = {}
         self._foreign: dict[str, str] = {}
+        self._search = Search(
+            {SearchKind.SECRET: patterns.secrets(settings.secrets), SearchKind.CONTENT: settings.contents}
+        )
+        self._matches: dict[str, tuple[ContentMatch, ...]] = {}
+        self._checksums: dict[str, Checksums] = {}
         self.linked: dict[str, list[str]] = {}
 
     def read(self, stream: BinaryIO) -> None:
@@ -63,6 +74,8 @@ class LayerScan:
             ownership=tuple(each for path, each in self._ownership.items() if self._stands(path)),
             contents={path: content for path, content in self._contents.items() if self._stands(path)},
             size=size,
+            checksums={path: sums for path, sums in self._checksums.items() if self._stands(path)},
+            matches=tuple(each for path, found in self._matches.items() if self._stands(path) for each in found),
         )
 
     def _stands(self, path: str) -> bool:
@@ -76,6 +89,9 @@ class LayerScan:
             target = self._entries.files.get(link)
             if target is not None:
                 size, sha256 = target.size, target.sha256
+                self._matches[path] = tuple(
+                    msgspec.structs.replace(match, path=path) for match in self._matches.get(link, ())
+                )
             if self._matters(path) or (self._syft and is_foreign(path)):
                 self.linked.setdefault(link, []).append(path)
                 if is_foreign(path):
@@ -85,29 +101,55 @@ class LayerScan:
             self._foreign[path] = ""
 
     def _matters(self, path: str) -> bool:
-        return path in self._retrieve or cataloger_of(path) is not None or owner_of(path) != ""
+        return self._kept(path) or cataloger_of(path) is not None or owner_of(path) != ""
+
+    def _kept(self, path: str) -> bool:
+        """Return whether the content itself is part of the result."""
+        return path in self._retrieve or (self._settings.verify and is_record(path))
 
     def _content(self, member: Member, tar: TarStream) -> str:
         """Read a regular file, keep what matters of it, and return its SHA-256."""
         path = member.path
+        foreign = self._syft and is_foreign(path)
         if self._matters(path):
             content = self.whole(member, tar)
             self.take(path, content)
-            return hashlib.sha256(content).hexdigest()
-        data = tar.read(_CHUNK)
-        digest = hashlib.sha256(data)
-        md5 = hashlib.md5(data, usedforsecurity=False) if self._syft and is_foreign(path) else None
-        probe = BinaryProbe(data) if self._syft and not md5 and BinaryProbe.wants(data, member.mode) else None
+            self._look_into(path, content)
+            hashes = Hashes(md5=foreign, checksums=self._settings.verify)
+            sha256 = self._hashed(path, hashes, content)
+            if foreign:
+                self._foreign[path] = hashes.md5
+            return sha256
+        searched = bool(self._search) and 0 < member.size <= self._settings.search_max_size
+        data = tar.read(member.size if searched else _CHUNK)
+        if searched:
+            self._look_into(path, data)
+        probe = BinaryProbe(data) if self._syft and not foreign and BinaryProbe.wants(data, member.mode) else None
+        hashes = Hashes(md5=foreign, checksums=self._settings.verify)
         while data and tar.left:
+            hashes.update(data)
             data = tar.read(_CHUNK)
-            digest.update(data)
-            if md5:
-                md5.update(data)
             if probe:
                 probe.feed(data)
-        if md5 or (probe and probe.found):
-            self._foreign[path] = md5.hexdigest() if md5 else ""
-        return digest.hexdigest()
+        sha256 = self._hashed(path, hashes, data)
+        if foreign or (probe and probe.found):
+            self._foreign[path] = hashes.md5 if foreign else ""
+        return sha256
+
+    def _hashed(self, path: str, hashes: Hashes, last: bytes) -> str:
+        """Take a file's last chunk; keep the old checksums where they are wanted, and return the SHA-256."""
+        hashes.update(last)
+        if hashes.checksums:
+            self._checksums[path] = hashes.checksums
+        return hashes.sha256
+
+    def _look_into(self, path: str, content: bytes) -> None:
+        """Search a content for patterns. A path that stands twice in a layer is what it was last."""
+        self._matches.pop(path, None)
+        small = len(content) <= self._settings.search_max_size
+        found = tuple(self._search.find(path, content)) if self._search and small else ()
+        if found:
+            self._matches[path] = found
 
     def whole(self, member: Member, tar: TarStream) -> bytes:
         """Read a file's whole content. Raises LimitExceeded, naming the setting."""
@@ -123,7 +165,7 @@ class LayerScan:
 
     def take(self, path: str, content: bytes) -> None:
         """Take what matters of the content of the file at this path, or of a hard link's target."""
-        if path in self._retrieve:
+        if self._kept(path):
             self._contents[path] = content
         package = owner_of(path)
         if package:

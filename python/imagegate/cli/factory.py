@@ -18,6 +18,7 @@ from imagegate.model import (
     FeedState,
     ImageRef,
     LayoutRef,
+    PackageListing,
     PlatformImage,
     RegistryRef,
     Repository,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from imagegate.judge import PolicyJudge
     from imagegate.policy.document import PolicyBundle
     from imagegate.registry.destination import Destination
+    from imagegate.settings import AnalysisSettings
     from imagegate.trust.base import VerifiedBase
     from imagegate.trust.signing import Signer, Verifier
 
@@ -103,15 +105,15 @@ class Factory:
         platform = parse_platform(self._settings.platform)
         return resolve(source, platform=platform, all_platforms=all_platforms, limits=self._settings.limits)
 
-    def analyze(self, image: PlatformImage, source: ImageSource) -> Analysis:
-        """Analyse one image, layer by layer through the cache."""
+    def analyze(self, image: PlatformImage, source: ImageSource, settings: AnalysisSettings | None = None) -> Analysis:
+        """Analyse one image, layer by layer through the cache. settings: other ones than those in force."""
         from imagegate.analysis.analyze import analyze
         from imagegate.analysis.store import LayerStore
 
         return analyze(
             image,
             source,
-            settings=self._settings.analysis,
+            settings=settings or self._settings.analysis,
             limits=self._settings.limits,
             store=LayerStore(self.cache_directory / "analyses", self._settings.cache.analyses_size),
             progress=self._progress,
@@ -155,17 +157,28 @@ class Factory:
     def judge(self, dockerfile: Path | None) -> PolicyJudge:
         """Return the judge of the policy in force; a Dockerfile that cannot be read is an error before any work."""
         from imagegate.judge import PolicyJudge
+        from imagegate.policy.demands import settings_for
 
+        policy = self._settings.policy
+        wanted = settings_for(self.bundle, self._settings.analysis, engine=policy.compat == "engine")
         return PolicyJudge(
             bundle=self.bundle,
-            policy=self._settings.policy,
+            policy=policy,
             advisories=self._settings.advisories,
             dockerfile=self.dockerfile(dockerfile) if dockerfile else None,
-            analyze=self.analyze,
+            analyze=lambda image, source: self.analyze(image, source, wanted),
             match=self.match,
             prove_base=self.prove_base,
+            listing=self.listing,
             clock=lambda: datetime.now(UTC),
         )
+
+    def listing(self) -> PackageListing | None:
+        """Return what package registries have, None when no file says so."""
+        from imagegate.policy.listing import load_listing
+
+        named = self._settings.policy.packages
+        return load_listing(Path(named).expanduser()) if named else None
 
     def dockerfile(self, file: Path) -> Dockerfile:
         """Parse a Dockerfile."""

@@ -79,6 +79,7 @@ def _findings(bundle: PolicyBundle, mapping: Mapping | None, scope: Scope) -> It
     for rule_set in (bundle.rule_sets[id_] for id_ in mapping.rule_set_ids):
         for rule in rule_set.rules:
             trigger = TRIGGERS[rule.gate, rule.trigger]
+            scope.rule_id = rule.id
             for hit in trigger.check(scope, rule.values):
                 yield _finding(trigger, hit, rule, rule_set, waivers, scope)
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import posixpath
 import stat
 from functools import cached_property
 
 import msgspec
 
 from imagegate.dockerfile import Dockerfile
-from imagegate.model import Analysis, BaseProof, Digest, FileEntry, Package, PasswdEntry, VulnerabilityReport
+from imagegate.model import (
+    Analysis,
+    BaseProof,
+    Digest,
+    FileEntry,
+    FileType,
+    Package,
+    PackageListing,
+    PasswdEntry,
+    VulnerabilityReport,
+)
 
 
 class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """All that rules may ask about one image.
 
     dockerfile: the one that it was built from, None when nobody gave it. vulnerabilities, base: None when nobody asked.
-    image_id: digest of the image's config, for mappings by `id`; None when unknown.
+    image_id: digest of the image's config, for mappings by `id`; None when unknown. listing: what package registries
+    have, None when nobody gave it.
     """
 
     analysis: Analysis
@@ -23,6 +35,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     vulnerabilities: VulnerabilityReport | None = None
     base: BaseProof | None = None
     image_id: Digest | None = None
+    listing: PackageListing | None = None
 
     @cached_property
     def files(self) -> dict[str, FileEntry]:
@@ -42,11 +55,33 @@ class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @cached_property
     def packages(self) -> dict[str, list[Package]]:
-        """Packages by name."""
+        """Packages by name, and by the one spelling of it where a name has several."""
         found: dict[str, list[Package]] = {}
         for package in self.analysis.packages:
-            found.setdefault(package.name, []).append(package)
+            for name in {package.name, package.type.canonical(package.name)}:
+                found.setdefault(name, []).append(package)
         return found
+
+    def links_to(self, path: str) -> list[str]:
+        """Return the symbolic links that end at a file."""
+        return self._links.get(path, [])
+
+    @cached_property
+    def _links(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for entry in self.analysis.files:
+            if entry.type is FileType.SYMLINK:
+                found.setdefault(self._end(entry), []).append(entry.path)
+        return found
+
+    def _end(self, link: FileEntry) -> str:
+        at: FileEntry | None = link
+        for _ in range(40):
+            if at is None or at.type is not FileType.SYMLINK:
+                break
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(at.path), at.link))
+            at = self.files.get(path)
+        return at.path if at else ""
 
     @cached_property
     def users(self) -> tuple[PasswdEntry, ...]:

@@ -7,14 +7,33 @@ from imagegate.policy.gates import (
     base_image,
     dockerfile,
     files,
+    licenses,
+    listed_packages,
+    malware,
     metadata,
     packages,
     passwd_file,
+    retrieved_files,
+    secret_scans,
     vulnerabilities,
 )
 from imagegate.policy.gates.trigger import Trigger
 
-_MODULES = (always, base_image, dockerfile, files, metadata, packages, passwd_file, vulnerabilities)
+_MODULES = (
+    always,
+    base_image,
+    dockerfile,
+    files,
+    licenses,
+    listed_packages,
+    malware,
+    metadata,
+    packages,
+    passwd_file,
+    retrieved_files,
+    secret_scans,
+    vulnerabilities,
+)
 
 TRIGGERS: dict[tuple[str, str], Trigger] = {
     (trigger.gate, trigger.name): trigger for module in _MODULES for trigger in module.TRIGGERS

@@ -5,7 +5,8 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 
-from imagegate.model import FileEntry, FileType
+from imagegate.model import FileEntry, FileType, SearchKind
+from imagegate.policy.gates.contents import found, text_of
 from imagegate.policy.gates.parameter import Parameter, Values, boolean, choice, octal, regex, text
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger
 
@@ -71,6 +72,15 @@ def _setuid(scope: Scope, _: Values) -> Iterator[Hit]:
         )
 
 
+def _content(scope: Scope, values: Values) -> Iterator[Hit]:
+    for match in found(scope, SearchKind.CONTENT, values.get("regex_name")):
+        yield Hit(
+            f"File content analyzer found regexp match in container: file={match.path} regexp={text_of(match)}",
+            path=match.path,
+            fix=f"See {match.path}, line {', '.join(map(str, match.lines[:3]))}.",
+        )
+
+
 def _lint_attribute(values: Values) -> str:
     if values.get("checksum") or values.get("mode") is not None or not values.get("skip_missing", True):
         return ""
@@ -78,6 +88,7 @@ def _lint_attribute(values: Values) -> str:
 
 
 TRIGGERS = (
+    Trigger("files", "content_regex_match", _content, (Parameter("regex_name", text),)),
     Trigger("files", "name_match", _name, (Parameter("regex", regex, required=True),)),
     Trigger(
         "files",

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 UNSUPPORTED: dict[str, tuple[str, ...]] = {
-    "files": ("content_regex_match",),
-    "licenses": ("blacklist_exact_match", "blacklist_partial_match"),
-    "malware": ("scans", "scan_not_run"),
-    "npms": (
-        "newer_version_in_feed",
-        "unknown_in_feeds",
-        "version_not_in_feeds",
-        "blacklisted_name_version",
-        "feed_data_unavailable",
+    "ancestry": (
+        "allowed_base_image_digest",
+        "allowed_base_image_tag",
+        "denylist_ancestor_image_digest",
+        "denylist_ancestor_image_tag",
+        "no_ancestors_analyzed",
     ),
-    "packages": ("verify",),
-    "retrieved_files": ("content_not_available", "content_regex"),
-    "ruby_gems": (
-        "newer_version_found_in_feed",
-        "not_found_in_feed",
-        "version_not_found_in_feed",
-        "blacklist",
-        "feed_data_unavailable",
-    ),
-    "secret_scans": ("content_regex_checks",),
+    "distro": ("deny",),
+    "image_source_drift": ("package_downgraded", "package_removed", "no_related_sources"),
+    "packages": ("metadata",),
+    "stig": (),
+    "tag_drift": ("packages_added", "packages_removed", "packages_modified"),
 }
-"""Of Anchore Engine 1.1.0, by gate."""
+"""Of Anchore Enterprise, by gate."""
 
 ENDED: dict[str, str] = {
     "anchoresec": "vulnerabilities",

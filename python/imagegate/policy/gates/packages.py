@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from imagegate.model import Package, PackageType
-from imagegate.policy.gates.parameter import Parameter, Values, choice, text
+from imagegate.policy.gates.parameter import Parameter, Values, choice, strings, text
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger
 
 
@@ -70,6 +70,32 @@ def _denied(scope: Scope, values: Values) -> Iterator[Hit]:
             )
 
 
+def _verify(scope: Scope, values: Values) -> Iterator[Hit]:
+    altered = scope.facts.analysis.altered
+    if altered is None:
+        scope.undecided("verify", "files were not compared with the package database (analysis.verify)")
+        return
+    if not scope.engine and any(package.type is PackageType.RPM for package in scope.facts.analysis.packages):
+        scope.undecided("verify", "files of rpm packages cannot be compared with rpm's database yet")
+    names, directories, check = values.get("only_packages"), values.get("only_directories"), values.get("check")
+    for file in altered:
+        status = file.engine_status if scope.engine else file.status
+        if (
+            status
+            and check in (None, status)
+            and (not names or file.package in names)
+            and (not directories or file.path.startswith(directories))
+            and any(package.type.is_os for package in scope.facts.packages.get(file.package, []))
+        ):
+            yield Hit(
+                f"VERIFY check against package db for package '{file.package}' failed on entry '{file.path}' with "
+                f"status: '{status}'",
+                path=file.path,
+                fix=f"Install {file.package} again, or find out what {'removed' if status == 'missing' else 'changed'} "
+                f"{file.path}.",
+            )
+
+
 TRIGGERS = (
     Trigger(
         "packages",
@@ -79,6 +105,16 @@ TRIGGERS = (
             Parameter("name", text, required=True),
             Parameter("version", text),
             Parameter("version_match_type", choice("exact", "minimum")),
+        ),
+    ),
+    Trigger(
+        "packages",
+        "verify",
+        _verify,
+        (
+            Parameter("only_packages", strings),
+            Parameter("only_directories", strings),
+            Parameter("check", choice("changed", "missing")),
         ),
     ),
     Trigger("packages", "blacklist", _denied, (Parameter("name", text, required=True), Parameter("version", text))),

@@ -17,13 +17,15 @@ class Scope(msgspec.Struct, kw_only=True):
     """What a trigger sees beside its parameters.
 
     at: the time of the evaluation; engine: reproduce the engine's quirks; missing_passes: missing advisories keep
-    nothing from being decided; problems: where a trigger notes what keeps its rule from being decided.
+    nothing from being decided; rule_id: of the rule that is asked; problems: where a trigger notes what keeps its rule
+    from being decided.
     """
 
     facts: Facts
     at: datetime
     engine: bool = False
     missing_passes: bool = False
+    rule_id: str = ""
     problems: list[Problem] = msgspec.field(default_factory=list)
 
     def undecided(self, kind: str, details: str) -> None:
