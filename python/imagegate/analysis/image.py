@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from imagegate.analysis import purl
+from imagegate.analysis.copyright import copyright_of
 from imagegate.analysis.layer import Evidence, LayerAnalysis
 from imagegate.analysis.overlay import Overlay
 from imagegate.analysis.system import OS_RELEASE, PASSWD, parse_os_release, parse_passwd
@@ -78,11 +79,20 @@ def _packages(
     installed = {package.name for each, _ in seen for package in each.packages if package.type is PackageType.DPKG}
     owned = _owned(layers, overlay, installed)
     return [
-        _placed(package, digest, distro)
+        _placed(_licensed(package, layers, overlay), digest, distro)
         for each, digest in seen
         for package in each.packages
         if package.type.is_os or not _is_owned(each, overlay, owned)
     ]
+
+
+def _licensed(package: Package, layers: Sequence[LayerAnalysis], overlay: Overlay) -> Package:
+    """Return a Debian package with the licences that its `copyright` file names."""
+    if package.type is not PackageType.DPKG or package.licenses:
+        return package
+    path = overlay.resolve(copyright_of(package.name))
+    found = layers[overlay.origin[path]].licenses.get(path) if path in overlay.origin else None
+    return msgspec.structs.replace(package, licenses=found) if found else package
 
 
 def _owned(layers: Sequence[LayerAnalysis], overlay: Overlay, installed: set[str]) -> set[tuple[str, str]]:

@@ -42,6 +42,7 @@ class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
     files: what it adds, a path once. whiteouts: paths that it removes from the layers below.
     opaque: directories whose content below it hides. (OCI image-spec, layer.md, "Whiteouts".) contents: what was
     retrieved, by path. size: bytes of the uncompressed tar. matches: files in which a pattern was found.
+    licenses: of Debian packages, by the path of their `copyright` file.
     checksums: of every regular file by path, where `analysis.verify` asks for them.
     """
 
@@ -54,3 +55,4 @@ class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
     size: int = 0
     matches: tuple[ContentMatch, ...] = ()
     checksums: dict[str, Checksums] = {}
+    licenses: dict[str, tuple[str, ...]] = {}

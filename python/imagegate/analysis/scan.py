@@ -9,6 +9,7 @@ import msgspec
 
 from imagegate.analysis import patterns
 from imagegate.analysis.catalogers import Cataloger, cataloger_of
+from imagegate.analysis.copyright import is_copyright, licenses
 from imagegate.analysis.entries import Entries
 from imagegate.analysis.foreign import BinaryProbe, is_foreign
 from imagegate.analysis.hashes import Hashes
@@ -45,6 +46,7 @@ class LayerScan:
         )
         self._matches: dict[str, tuple[ContentMatch, ...]] = {}
         self._checksums: dict[str, Checksums] = {}
+        self._licenses: dict[str, tuple[str, ...]] = {}
         self.linked: dict[str, list[str]] = {}
 
     def read(self, stream: BinaryIO) -> None:
@@ -75,6 +77,7 @@ class LayerScan:
             contents={path: content for path, content in self._contents.items() if self._stands(path)},
             size=size,
             checksums={path: sums for path, sums in self._checksums.items() if self._stands(path)},
+            licenses={path: names for path, names in self._licenses.items() if self._stands(path)},
             matches=tuple(each for path, found in self._matches.items() if self._stands(path) for each in found),
         )
 
@@ -101,7 +104,7 @@ class LayerScan:
             self._foreign[path] = ""
 
     def _matters(self, path: str) -> bool:
-        return self._kept(path) or cataloger_of(path) is not None or owner_of(path) != ""
+        return self._kept(path) or cataloger_of(path) is not None or owner_of(path) != "" or is_copyright(path)
 
     def _kept(self, path: str) -> bool:
         """Return whether the content itself is part of the result."""
@@ -167,6 +170,8 @@ class LayerScan:
         """Take what matters of the content of the file at this path, or of a hard link's target."""
         if self._kept(path):
             self._contents[path] = content
+        if is_copyright(path):
+            self._licenses[path] = licenses(content)
         package = owner_of(path)
         if package:
             self._ownership[path] = Ownership(path, package, owned_files(content))
