@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,13 @@ def test_settings_named_after_the_verb_are_read(tmp_path: Path, capsys: pytest.C
 def test_a_verb_that_is_not_there_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["gaet"]) == 2
     assert "Did you mean 'gate'" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_verdict() -> None:
+    command = [sys.executable, "-m", "imagegate.cli.main", "config", "show", "--origin"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 2

@@ -49,8 +49,9 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         _explain("interrupted; running the same command again finishes the job", debug)
         return 2
-    except BrokenPipeError:
-        # The reader of our output went away; python would complain once more when it flushes at exit.
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output went away, for which click exits with 1, the code of a verdict.
+        # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except Exception as error:  # noqa: BLE001 - the one place where a defect of ours becomes an exit code
