@@ -79,7 +79,7 @@ def test_parameters_that_could_not_be_evaluated_are_refused(gate: str, trigger: 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"version": "2"}, "version 2 is not supported yet"),
+        ({"version": "3"}, "'3' is none of 1_0, 2"),
         ({"version": None}, "version: it is missing"),
         ({"mappings": None}, "mappings: it is missing"),
         ({"mappings": [{**ALL, "policy_id": "q"}]}, "no policy with the id 'q'"),

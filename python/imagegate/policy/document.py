@@ -1,6 +1,6 @@
 """Reading policy documents: JSON or YAML bytes in, a checked `PolicyBundle` or all mistakes at once out.
 
-The document is Anchore's policy bundle `1_0`. What a server refuses is refused here with the place and the nearest
+The document is Anchore's, of version `1_0` or `2`. What a server refuses is refused here with the place and the nearest
 right name; so is what a server knows and this evaluator does not, because a rule that is ignored would pass images.
 """
 
@@ -13,16 +13,26 @@ from typing import Any
 
 from imagegate.errors import PolicyError
 from imagegate.model import Digest
-from imagegate.policy.bundle_v1 import read_bundle
+from imagegate.policy.bundle import read_bundle
 from imagegate.policy.model import PolicyBundle
 
-__all__ = ["PolicyBundle", "load_bundle", "parse_bundle"]
+__all__ = ["PolicyBundle", "load_bundle", "load_document", "parse_bundle", "parse_document", "read_document"]
 
 _MAX_SIZE = 16 * 1024**2
 
 
 def load_bundle(path: Path) -> PolicyBundle:
     """Read and check a policy document. Raises PolicyError that lists every mistake."""
+    return parse_bundle(read_document(path), str(path))
+
+
+def load_document(path: Path) -> dict[str, Any]:
+    """Read a policy document as plain values, unchecked. Raises PolicyError."""
+    return parse_document(read_document(path), str(path))
+
+
+def read_document(path: Path) -> bytes:
+    """Return a policy document's bytes. Raises PolicyError for a file that is not there, or too large."""
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_SIZE + 1)
@@ -30,11 +40,11 @@ def load_bundle(path: Path) -> PolicyBundle:
         raise PolicyError(f"the policy {path} cannot be read", why=error.strerror or str(error)) from error
     if len(raw) > _MAX_SIZE:
         raise PolicyError(f"the policy {path} is larger than {_MAX_SIZE // 1024**2} MiB")
-    return parse_bundle(raw, str(path))
+    return raw
 
 
-def parse_bundle(raw: bytes, source: str) -> PolicyBundle:
-    """Check a policy document. source: its name, for messages. Raises PolicyError that lists every mistake."""
+def parse_document(raw: bytes, source: str) -> dict[str, Any]:
+    """Return a policy document as plain values. Raises PolicyError when it is no mapping of keys, in JSON or YAML."""
     try:
         text = raw.decode()
         document = _json(text) if text.lstrip()[:1] in ("{", "[") else _yaml(text)
@@ -42,6 +52,12 @@ def parse_bundle(raw: bytes, source: str) -> PolicyBundle:
         raise PolicyError(f"{source} is no valid policy document", why=str(error)) from error
     if not isinstance(document, dict):
         raise PolicyError(f"{source} is no policy document", why="it is no mapping of keys")
+    return document
+
+
+def parse_bundle(raw: bytes, source: str) -> PolicyBundle:
+    """Check a policy document. source: its name, for messages. Raises PolicyError that lists every mistake."""
+    document = parse_document(raw, source)
     bundle, mistakes = read_bundle(document, Digest("sha256:" + hashlib.sha256(raw).hexdigest()), source)
     if bundle is None:
         count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from imagegate.model import Action, Evaluation, Finding, Problem, Reason
 from imagegate.policy.allowlist import Waivers
 from imagegate.policy.facts import Facts
-from imagegate.policy.gates import TRIGGERS
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger, trigger_id
 from imagegate.policy.mapping import CannotMatch, Name, first_mapping, is_about, parse_name
 from imagegate.policy.model import ImageRule, Mapping, PolicyBundle, Rule, RuleSet
+from imagegate.policy.words import ALL_TRIGGERS
 from imagegate.settings import PolicySettings
 
 
@@ -78,7 +78,7 @@ def _findings(bundle: PolicyBundle, mapping: Mapping | None, scope: Scope) -> It
     waivers = Waivers((bundle.allowlists[id_] for id_ in mapping.allowlist_ids), beginning=scope.engine)
     for rule_set in (bundle.rule_sets[id_] for id_ in mapping.rule_set_ids):
         for rule in rule_set.rules:
-            trigger = TRIGGERS[rule.gate, rule.trigger]
+            trigger = ALL_TRIGGERS[rule.gate, rule.trigger]
             scope.rule_id = rule.id
             for hit in trigger.check(scope, rule.values):
                 yield _finding(trigger, hit, rule, rule_set, waivers, scope)

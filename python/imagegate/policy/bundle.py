@@ -1,4 +1,4 @@
-"""The policy bundle `1_0`, from its document to the model. Anchore Engine, `swagger.yaml`, `PolicyBundle`."""
+"""A policy document of either version, from plain values to the model."""
 
 from __future__ import annotations
 
@@ -6,58 +6,41 @@ from typing import Any
 
 from imagegate.model import Action, Digest
 from imagegate.policy.allowlist import parse_expiry
-from imagegate.policy.gates import TRIGGERS
 from imagegate.policy.gates.known import ENDED, UNSUPPORTED
 from imagegate.policy.gates.parameter import nearest
 from imagegate.policy.gates.trigger import Trigger
 from imagegate.policy.model import Allowlist, AllowlistItem, ImageRule, Mapping, PolicyBundle, Rule, RuleSet
 from imagegate.policy.reader import Reader
+from imagegate.policy.words import LATER_VALUES, V1, V2, VERSIONS, Words
 
-VERSION = "1_0"
-
-_KEYS = {
-    "bundle": [
-        "id",
-        "version",
-        "name",
-        "comment",
-        "policies",
-        "whitelists",
-        "mappings",
-        "whitelisted_images",
-        "blacklisted_images",
-    ],
-    "policy": ["id", "version", "name", "comment", "rules"],
-    "rule": ["id", "gate", "trigger", "action", "params", "recommendation"],
-    "parameter": ["name", "value"],
-    "whitelist": ["id", "version", "name", "comment", "items"],
-    "item": ["id", "gate", "trigger_id", "expires_on"],
-    "mapping": ["id", "name", "policy_id", "policy_ids", "whitelist_ids", "registry", "repository", "image"],
-    "image": ["type", "value"],
-}
 _ACTIONS = {action.value.upper(): action for action in Action}
 
 
 def read_bundle(document: dict[str, Any], digest: Digest, source: str) -> tuple[PolicyBundle | None, list[str]]:
-    """Return the bundle, or None and all mistakes."""
-    reader = _Reader()
+    """Return the bundle, or None and all mistakes. A document that does not say its version is read as version 1."""
+    version = document.get("version")
+    reader = _Reader(VERSIONS.get(version, V1) if isinstance(version, str) else V1)
     bundle = reader.bundle(document, digest, source)
     return (None if reader.mistakes else bundle), reader.mistakes
 
 
 class _Reader(Reader):
-    """Reads a bundle."""
+    """Reads a bundle in the words of its version."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__()
+        self.words = words
 
     def bundle(self, document: dict[str, Any], digest: Digest, source: str) -> PolicyBundle:
         self.known_keys(document, "bundle", "")
         version = self.text(document, "version", "")
-        if version and version != VERSION:
-            later = "version 2 is not supported yet" if version == "2" else f"only {VERSION!r} is supported"
-            self.mistake("version", f"{version!r}: {later}")
-        rule_sets = list(self.each(document, "policies", "", self.rule_set, required=True))
-        allowlists = list(self.each(document, "whitelists", "", self.allowlist))
-        self.unique("policies", [rule_set.id for rule_set in rule_sets])
-        self.unique("whitelists", [allowlist.id for allowlist in allowlists])
+        if version and version not in VERSIONS:
+            self.mistake("version", f"{version!r} is none of {', '.join(VERSIONS)}")
+        words = self.words
+        rule_sets = list(self.each(document, words.policies, "", self.rule_set, required=True))
+        allowlists = list(self.each(document, words.whitelists, "", self.allowlist))
+        self.unique(words.policies, [rule_set.id for rule_set in rule_sets])
+        self.unique(words.whitelists, [allowlist.id for allowlist in allowlists])
         mappings = tuple(self.each(document, "mappings", "", self.mapping, required=True))
         self.references(mappings, rule_sets, allowlists)
         return PolicyBundle(
@@ -69,14 +52,17 @@ class _Reader(Reader):
             rule_sets={rule_set.id: rule_set for rule_set in rule_sets},
             allowlists={allowlist.id: allowlist for allowlist in allowlists},
             mappings=mappings,
-            allowlisted_images=tuple(self.each(document, "whitelisted_images", "", self.image_rule)),
-            denylisted_images=tuple(self.each(document, "blacklisted_images", "", self.image_rule)),
+            allowlisted_images=tuple(self.each(document, words.whitelisted_images, "", self.image_rule)),
+            denylisted_images=tuple(self.each(document, words.blacklisted_images, "", self.image_rule)),
             document=document,
         )
 
     def rule_set(self, document: dict[str, Any], place: str) -> RuleSet:
         self.known_keys(document, "policy", place)
         self.version(document, place)
+        artifact = self.text(document, "artifact_type", place, required=False)
+        if self.words is V2 and artifact not in ("", "image"):
+            self.mistake(f"{place}.artifact_type", f"{artifact!r}: only rule sets for images are evaluated here")
         rules = tuple(self.each(document, "rules", place, self.rule))
         return RuleSet(self.text(document, "id", place), self.text(document, "name", place, required=False), rules)
 
@@ -102,10 +88,10 @@ class _Reader(Reader):
         )
 
     def trigger(self, gate: str, name: str, place: str) -> Trigger | None:
-        if found := TRIGGERS.get((gate, name)):
+        if found := self.words.triggers.get((gate, name)):
             return found
-        triggers = sorted(trigger for of, trigger in TRIGGERS if of == gate)
-        gates = sorted({of for of, _ in TRIGGERS})
+        triggers = sorted(trigger for of, trigger in self.words.triggers if of == gate)
+        gates = sorted({of for of, _ in self.words.triggers})
         if gate in ENDED:
             instead = f"; use {ENDED[gate]!r}" if ENDED[gate] else ""
             self.mistake(f"{place}.gate", f"the gate {gate!r} is no longer evaluated by anything{instead}")
@@ -132,13 +118,18 @@ class _Reader(Reader):
                 self.mistake(where, f"{trigger.gate}.{trigger.name} has no parameter {name!r}{hint}")
             elif text or parameter.required:
                 try:
-                    values[parameter.name] = parameter.read(text)
+                    values[parameter.name] = parameter.read(self.value(trigger, parameter.name, text))
                 except ValueError as error:
                     self.mistake(where, f"{name}: {error}")
         for parameter in trigger.parameters:
             if parameter.required and parameter.name not in {name.lower() for name in given}:
                 self.mistake(f"{place}.params", f"{trigger.gate}.{trigger.name} needs {parameter.name!r}")
         return values
+
+    def value(self, trigger: Trigger, name: str, text: str) -> str:
+        """Return a value in the words of version 1, which the triggers know."""
+        later = LATER_VALUES.get((trigger.gate, trigger.name), {}) if name == "type" and self.words is V2 else {}
+        return next((old for old, new in later.items() if new == text), text)
 
     def parameter(self, document: dict[str, Any], place: str) -> tuple[str, str, str]:
         self.known_keys(document, "parameter", place)
@@ -164,19 +155,20 @@ class _Reader(Reader):
 
     def mapping(self, document: dict[str, Any], place: str) -> Mapping:
         self.known_keys(document, "mapping", place)
-        one, several = "policy_id" in document, "policy_ids" in document
+        words = self.words
+        one, several = words is V1 and "policy_id" in document, words.policy_ids in document
         if one == several:
-            self.mistake(place, "give either 'policy_id' or 'policy_ids'")
+            self.mistake(place, "give either 'policy_id' or 'policy_ids'" if words is V1 else "give 'rule_set_ids'")
         if several:
-            rule_sets = self.texts(document, "policy_ids", place)
+            rule_sets = self.texts(document, words.policy_ids, place)
         else:
             rule_sets = (self.text(document, "policy_id", place),) if one else ()
         if several and not rule_sets:
-            self.mistake(f"{place}.policy_ids", "it names no policy, so every image would pass")
-        return Mapping(self.images(document, place), rule_sets, self.texts(document, "whitelist_ids", place))
+            self.mistake(f"{place}.{words.policy_ids}", f"it names no {words.policy}, so every image would pass")
+        return Mapping(self.images(document, place), rule_sets, self.texts(document, words.whitelist_ids, place))
 
     def image_rule(self, document: dict[str, Any], place: str) -> ImageRule:
-        known = [key for key in _KEYS["mapping"] if not key.startswith(("policy", "whitelist"))]
+        known = [key for key in self.words.keys["mapping"] if not key.endswith(("_id", "_ids"))]
         self.near_misses(document, known, place)
         return self.images(document, place)
 
@@ -206,15 +198,20 @@ class _Reader(Reader):
             place = f"mappings[{index}]"
             for id_ in mapping.rule_set_ids:
                 if id_ and id_ not in known_sets:
-                    self.mistake(place, f"there is no policy with the id {id_!r}{nearest(id_, known_sets)}")
+                    self.mistake(
+                        place, f"there is no {self.words.policy} with the id {id_!r}{nearest(id_, known_sets)}"
+                    )
             for id_ in mapping.allowlist_ids:
                 if id_ not in known_lists:
-                    self.mistake(place, f"there is no whitelist with the id {id_!r}{nearest(id_, known_lists)}")
+                    self.mistake(
+                        place, f"there is no {self.words.whitelist} with the id {id_!r}{nearest(id_, known_lists)}"
+                    )
 
     def version(self, document: dict[str, Any], place: str) -> None:
         version = self.text(document, "version", place)
-        if version and version != VERSION:
-            self.mistake(f"{place}.version", f"{version!r}: only {VERSION!r} is supported")
+        # Servers of version 2 give back parts that still say 1_0.
+        if version and version != self.words.version and not (self.words is V2 and version == V1.version):
+            self.mistake(f"{place}.version", f"{version!r} in a document of version {self.words.version!r}")
 
     def known_keys(self, document: dict[str, Any], kind: str, place: str) -> None:
-        self.near_misses(document, _KEYS[kind], place)
+        self.near_misses(document, self.words.keys[kind], place)
