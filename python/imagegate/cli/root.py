@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("trust:verify", "Verify a tag's signature as a consumer would."),
     "base": ("base:base", "Verify the base images of a Dockerfile."),
     "db": ("db:db", "Fill and inspect the advisory database."),
+    "policy": ("policy:policy", "Lint, convert, show, test and compare policies."),
     "parity": ("parity:parity", "Compare the embedded evaluator with a real engine."),
     "config": ("config:config", "Show the settings in force."),
     "version": ("version:version", "Print the version."),
