@@ -39,6 +39,8 @@ RESERVED_VARIABLES = frozenset(
 LOOSENING: Mapping[str, Callable[[Any], bool]] = {
     "policy.unmapped": lambda value: value != "error",
     "policy.missing_advisories": lambda value: value != "error",
+    "policy.waivers": bool,
+    "policy.project_waivers": bool,
     "policy.compat": lambda value: value != "strict",
     "analysis.catalogers": lambda value: value == "native",
     "analysis.search_max_size": lambda value: value < 1024**2,
@@ -59,6 +61,7 @@ PATHS = frozenset(
         "advisories.database",
         "policy.bundle",
         "policy.packages",
+        "policy.waivers",
         "notary.keys",
         "notary.pins.*",
         "hosts.*.ca_file",
@@ -93,7 +96,7 @@ class Configuration(msgspec.Struct, frozen=True):
     locked: tuple[str, ...] = ()
 
 
-_TABLES = {"hosts": 1, "notary.pins": 0, "analysis.secrets": 0, "analysis.contents": 0}
+_TABLES = {"hosts": 1, "notary.pins": 0, "analysis.secrets": 0, "analysis.contents": 0, "policy.waiver_days": 0}
 """Keys whose children are named by the user; how many levels of fixed keys each entry has."""
 
 
@@ -129,7 +132,7 @@ def load(
     site, locked = _site(environ, problems)
     layers = [
         site,
-        _project(project_file or environ.get("IMAGEGATE_CONFIG"), directory, problems),
+        _project(project_file or environ.get("IMAGEGATE_CONFIG"), directory, problems, _allowed(site)),
         _environment(environ, problems),
         [Setting(key, value, Origin("flag", "")) for key, value in flags.items() if value is not None],
     ]
@@ -168,7 +171,7 @@ def _site(environ: Mapping[str, str], problems: list[str]) -> tuple[list[Setting
     return list(_settings(tree, "site", problems)), locked
 
 
-def _project(named: str | None, directory: Path, problems: list[str]) -> list[Setting]:
+def _project(named: str | None, directory: Path, problems: list[str], allowed: frozenset[str]) -> list[Setting]:
     path = Path(named) if named else directory / PROJECT_FILE
     if not path.is_file():
         if named:
@@ -180,12 +183,18 @@ def _project(named: str | None, directory: Path, problems: list[str]) -> list[Se
     settings = list(_settings(tree, "project", problems))
     for setting in settings:
         loosens = LOOSENING.get(_starred(setting.key))
-        if loosens and loosens(setting.value):
+        if loosens and loosens(setting.value) and setting.key not in allowed:
             problems.append(
                 f"{setting.origin.place}: {setting.key}: {setting.value!r} loosens the gate, "
                 "which a project's settings may not; the site file can"
             )
     return settings
+
+
+def _allowed(site: Sequence[Setting]) -> frozenset[str]:
+    """Return the loosening keys that the site leaves to projects."""
+    yes = any(setting.key == "policy.project_waivers" and setting.value for setting in site)
+    return frozenset({"policy.waivers"}) if yes else frozenset()
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Located]:

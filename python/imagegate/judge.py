@@ -18,6 +18,7 @@ from imagegate.model import Analysis, BaseProof, PackageListing, PlatformImage, 
 from imagegate.policy.document import PolicyBundle
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
+from imagegate.policy.waivers import Waiver
 from imagegate.settings import Advisories, PolicySettings
 
 
@@ -33,6 +34,7 @@ class PolicyJudge:
     match: Callable[[Analysis], VulnerabilityReport]
     prove_base: Callable[[PlatformImage], BaseProof]
     listing: Callable[[], PackageListing | None]
+    waivers: tuple[Waiver, ...]
     clock: Callable[[], datetime]
 
     def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
@@ -52,7 +54,7 @@ class PolicyJudge:
             image_id=image.config_descriptor.digest,
             listing=self.listing() if listed else None,
         )
-        evaluation = evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now)
+        evaluation = evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now, waivers=self.waivers)
         fetched = min((feed.synced_at for feed in report.feeds), default=None) if report else None
         return Judgement(evaluation, base, len(analysis.packages), fetched)
 

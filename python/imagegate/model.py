@@ -521,6 +521,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """A trigger that fired. trigger_id and message are what users' allowlists and Anchore's reports name.
 
     line: of the Dockerfile; fix: the smallest change that clears the finding, in words a developer can follow.
+    aliases: other ids of the vulnerability.
     """
 
     gate: str
@@ -537,6 +538,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str = ""
     line: int = 0
     fix: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 class Reason(StrEnum):

@@ -92,6 +92,12 @@ class PolicySettings(_Section, frozen=True):
     bundle: str = ""
     compat: Literal["strict", "engine"] = "strict"
     unmapped: Literal["error", "go"] = "error"
+    waivers: tuple[str, ...] = ()
+    """Files of waivers."""
+    project_waivers: bool = False
+    """Whether a project's settings may name waivers."""
+    waiver_days: dict[str, int] = {}
+    """The longest life of a waiver by severity, `other` for findings without one; 0 or absent: any."""
     packages: str = ""
     """A JSON file that lists what registries have, for the gates `npms` and `ruby_gems`."""
     missing_advisories: Literal["error", "go"] = "error"

@@ -66,7 +66,10 @@ class _Locator:
             return Located(self._members(node), self._place(node))
         if isinstance(node, yaml.SequenceNode):
             return Located([self.locate(item) for item in node.value], self._place(node))
-        return Located(self._loader.construct_object(node, deep=True), self._place(node))
+        try:
+            return Located(self._loader.construct_object(node, deep=True), self._place(node))
+        except ValueError as error:  # what looks like a day and is none, 2026-99-99
+            raise ConfigError(f"{self._place(node)}: {node.value!r} is no value", why=str(error)) from error
 
     def _members(self, node: Any) -> dict[str, Located]:
         members: dict[str, Located] = {}

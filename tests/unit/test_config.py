@@ -122,6 +122,16 @@ def test_a_project_may_set_what_the_site_leaves_open(files: Path) -> None:
     assert settings.notary.signer == "me"
 
 
+def test_a_project_names_waivers_where_the_site_lets_it(files: Path) -> None:
+    mine = "policy: {waivers: [mine.yaml]}"
+    with pytest.raises(ConfigError, match="loosens the gate"):
+        read(files, project=mine)
+    with pytest.raises(ConfigError, match="loosens the gate"):
+        read(files, project="policy: {project_waivers: true, waivers: [mine.yaml]}")
+    settings = read(files, site="policy: {project_waivers: true}", project=mine).settings
+    assert [Path(each).name for each in settings.policy.waivers] == ["mine.yaml"]
+
+
 def test_a_key_of_every_host_can_be_locked(files: Path) -> None:
     with pytest.raises(ConfigError, match=r"sets hosts\.r:5000\.ca_file, which .* locks"):
         read(files, site="lock: ['hosts.*.ca_file']", project="hosts: {'r:5000': {ca_file: /mine}}")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from imagegate.image.source import ImageSource
     from imagegate.judge import PolicyJudge
     from imagegate.policy.document import PolicyBundle
+    from imagegate.policy.waivers import Waiver
     from imagegate.registry.destination import Destination
     from imagegate.settings import AnalysisSettings
     from imagegate.trust.base import VerifiedBase
@@ -170,8 +171,19 @@ class Factory:
             match=self.match,
             prove_base=self.prove_base,
             listing=self.listing,
+            waivers=self.waivers(),
             clock=lambda: datetime.now(UTC),
         )
+
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Return the waivers in force. Raises PolicyError with every mistake of their files."""
+        files = self._settings.policy.waivers
+        if not files:
+            return ()
+        from imagegate.policy.waivers import read_waivers
+        from imagegate.yamlfile import load_yaml
+
+        return read_waivers(load_yaml(Path(file).expanduser()) for file in files)
 
     def listing(self) -> PackageListing | None:
         """Return what package registries have, None when no file says so."""

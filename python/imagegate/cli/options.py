@@ -44,7 +44,7 @@ def setting(*names: str, key: str, help: str, **options: Any) -> Callable[[Verb]
     """Return an option that is a setting: it joins the layers as the flag of `key`, so that locks hold for it."""
 
     def take(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ARG001 - click's signature
-        ctx.obj.set_flags({key: value})
+        ctx.obj.set_flags({key: (list(value) or None) if isinstance(value, tuple) else value})
         return value
 
     return click.option(*names, callback=take, expose_value=False, help=help, **options)
@@ -59,7 +59,7 @@ def platform_options(verb: Verb) -> Verb:
 
 
 def policy_options(verb: Verb) -> Verb:
-    """`--policy`, `--dockerfile` and `--compat`."""
+    """`--policy`, `--waivers`, `--dockerfile` and `--compat`."""
     verb = click.option(
         "--dockerfile",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -70,6 +70,13 @@ def policy_options(verb: Verb) -> Verb:
         key="policy.compat",
         type=click.Choice(["strict", "engine"]),
         help="engine: repeat the quirks of Anchore Engine.",
+    )(verb)
+    verb = setting(
+        "--waivers",
+        key="policy.waivers",
+        multiple=True,
+        metavar="FILE",
+        help="Findings that are let through, by whom, why and until when. May repeat.",
     )(verb)
     return setting(
         "--policy",

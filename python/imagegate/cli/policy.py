@@ -79,6 +79,20 @@ def convert(app: App, named: str, version: str, output: Path | None) -> None:
 
 
 @policy.command()
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
+@click.pass_obj
+def waivers(app: App, files: tuple[Path, ...]) -> None:
+    """Print waivers as a whitelist of a policy document, for an Anchore server."""
+    from imagegate.policy.waivers import read_waivers, whitelist
+    from imagegate.yamlfile import load_yaml
+
+    document, left_out = whitelist(read_waivers(load_yaml(file) for file in files))
+    for line in left_out:
+        app.say(f"left out: {line}")
+    click.echo(_dump(document, as_yaml=False), nl=False)
+
+
+@policy.command()
 @click.argument("named", metavar="NAME|FILE")
 @click.option("--output", "-o", type=_FILE, metavar="FILE", help="Write the page, in Markdown, to a file.")
 @click.pass_obj

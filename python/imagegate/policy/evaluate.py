@@ -5,7 +5,7 @@ The semantics are Anchore Engine's (`policy/bundles.py`); docs/policies.md lists
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from imagegate.model import Action, Evaluation, Finding, Problem, Reason
@@ -14,11 +14,20 @@ from imagegate.policy.facts import Facts
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger, trigger_id
 from imagegate.policy.mapping import CannotMatch, Name, first_mapping, is_about, parse_name
 from imagegate.policy.model import ImageRule, Mapping, PolicyBundle, Rule, RuleSet
+from imagegate.policy.waivers import Ledger, Waiver
 from imagegate.policy.words import ALL_TRIGGERS
 from imagegate.settings import PolicySettings
 
 
-def evaluate(bundle: PolicyBundle, facts: Facts, *, tag: str, settings: PolicySettings, now: datetime) -> Evaluation:
+def evaluate(
+    bundle: PolicyBundle,
+    facts: Facts,
+    *,
+    tag: str,
+    settings: PolicySettings,
+    now: datetime,
+    waivers: Sequence[Waiver] = (),
+) -> Evaluation:
     """Return the verdict on an image under the name that it has, or would have: `registry/repository:tag`.
 
     Fails closed: what keeps a rule from being decided is an error problem, and with one of those the verdict is
@@ -28,7 +37,10 @@ def evaluate(bundle: PolicyBundle, facts: Facts, *, tag: str, settings: PolicySe
     scope = Scope(facts=facts, at=now, engine=engine, missing_passes=settings.missing_advisories == "go")
     name = parse_name(tag, facts.analysis.digest, facts.image_id)
     mapping = _mapping(bundle, name, settings, scope)
-    findings = tuple(_findings(bundle, mapping, scope))
+    ledger = Ledger(waivers, settings.waiver_days, now)
+    digest = facts.analysis.digest
+    findings = tuple(ledger.waive(finding, tag, digest) for finding in _findings(bundle, mapping, scope))
+    scope.problems += ledger.problems(tag, digest)
     action, reason, listed = _decide(bundle, name, findings, scope)
     if engine and scope.problems and not mapping:
         action = Action.STOP
@@ -111,6 +123,7 @@ def _finding(trigger: Trigger, hit: Hit, rule: Rule, rule_set: RuleSet, waivers:
         vulnerability=hit.vulnerability,
         path=hit.path,
         line=hit.line,
+        aliases=hit.aliases,
         fix=rule.recommendation or hit.fix,
     )
 

@@ -46,6 +46,7 @@ class Hit(msgspec.Struct, frozen=True):
     path: str = ""
     line: int = 0
     fix: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 Check = Callable[[Scope, Values], Iterator[Hit]]

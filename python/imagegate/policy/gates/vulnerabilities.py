@@ -144,6 +144,7 @@ def _hit(vulnerability: Vulnerability, details: dict[str, str]) -> Hit:
         severity=vulnerability.severity,
         package=package,
         vulnerability=vulnerability.id,
+        aliases=vulnerability.aliases,
         path=package.path,
         fix=_fix(vulnerability),
     )
