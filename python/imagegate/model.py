@@ -227,7 +227,10 @@ class FileType(StrEnum):
 
 
 class FileEntry(msgspec.Struct, frozen=True, array_like=True):
-    """A file of an image. path: absolute, normalised; mode: permission bits, setuid, setgid, sticky; size: bytes."""
+    """A file of an image. path: absolute, normalised; mode: permission bits, setuid, setgid, sticky; size: bytes.
+
+    layer: number of the image's layer that it is of, from 0; -1 when it is not known.
+    """
 
     path: str
     type: FileType
@@ -237,6 +240,7 @@ class FileEntry(msgspec.Struct, frozen=True, array_like=True):
     size: int
     sha256: str = ""
     link: str = ""
+    layer: int = -1
 
 
 class PackageType(StrEnum):
@@ -485,6 +489,7 @@ class BaseProof(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known about the base that an image says it was built on.
 
     reference: `registry/repo:tag` as claimed; role: the Notary role that signed it; detail: why it is not proved.
+    layers: how many of the image's layers are a proved base's.
     """
 
     status: BaseStatus
@@ -492,6 +497,7 @@ class BaseProof(msgspec.Struct, frozen=True, omit_defaults=True):
     digest: Digest | None = None
     role: str = ""
     detail: str = ""
+    layers: int = 0
 
 
 class Action(StrEnum):
@@ -517,11 +523,19 @@ class AllowlistMatch(msgspec.Struct, frozen=True):
     item_id: str
 
 
+class Owner(StrEnum):
+    """Whose a finding is: the proved base's, or the image's own."""
+
+    BASE = "base"
+    IMAGE = "image"
+
+
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """A trigger that fired. trigger_id and message are what users' allowlists and Anchore's reports name.
 
     line: of the Dockerfile; fix: the smallest change that clears the finding, in words a developer can follow.
-    aliases: other ids of the vulnerability.
+    aliases: other ids of the vulnerability. rule_place: of the rule, in the policy document. layer: digest of the layer
+    that brought the package or file; owner: whose it is, empty when that is not known.
     """
 
     gate: str
@@ -539,6 +553,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     line: int = 0
     fix: str = ""
     aliases: tuple[str, ...] = ()
+    rule_place: str = ""
+    layer: Digest | None = None
+    owner: Owner | None = None
 
 
 class Reason(StrEnum):

@@ -40,7 +40,9 @@ def assemble(
         layers=_analysed_layers(image),
         distro=distro,
         packages=tuple(sorted(packages, key=lambda each: (each.type, each.name, each.version, each.path))),
-        files=tuple(overlay.files[path] for path in sorted(overlay.files)),
+        files=tuple(
+            msgspec.structs.replace(overlay.files[path], layer=overlay.origin[path]) for path in sorted(overlay.files)
+        ),
         passwd=parse_passwd(contents[PASSWD]) if PASSWD in contents else None,
         retrieved={path: contents[path] for path in retrieve if path in contents},
         analyzer=analyzer,

@@ -36,14 +36,14 @@ def check(
     for reference in images:
         with app.factory.open(reference) as source:
             image = app.factory.resolve(source, all_platforms=all_platforms)
-            published = name or _name(reference)
+            published = name or published_name(reference)
             for each in image.images:
                 judge(each, source, published)
     publish(app, judge, reports, dockerfile=dockerfile)
     return EXIT_CODES[joint_verdict(judge.evaluations)]
 
 
-def _name(reference: ImageRef) -> str:
+def published_name(reference: ImageRef) -> str:
     """Return the name that mappings see: an image from no registry is one of the registry `localhost`."""
     if isinstance(reference, RegistryRef):
         return f"{reference.repository}:{reference.tag or 'latest'}"

@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "build": ("build:build", "Build an image on verified base images, pinned by digest."),
     "analyze": ("analyze:analyze", "List what an image holds: packages, files, users, configuration."),
     "check": ("check:check", "Evaluate a policy on images, and change nothing."),
+    "explain": ("explain:explain", "Explain findings: rule, place, owner, fix, waiver."),
     "gate": ("gate:gate", "Evaluate an image; if it passes, copy, sign, verify and tag it."),
     "promote": ("gate:promote", "Gate an image that is named by its digest."),
     "sign": ("trust:sign", "Sign what is in the trusted registry already."),

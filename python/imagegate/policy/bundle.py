@@ -85,6 +85,7 @@ class _Reader(Reader):
             action=_ACTIONS.get(action, Action.STOP),
             values=values,
             recommendation=self.text(document, "recommendation", place, required=False),
+            place=place,
         )
 
     def trigger(self, gate: str, name: str, place: str) -> Trigger | None:

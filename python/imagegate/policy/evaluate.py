@@ -109,6 +109,7 @@ def _finding(trigger: Trigger, hit: Hit, rule: Rule, rule_set: RuleSet, waivers:
             problem = Problem("warn", "allowlist_expired", note)
             if problem not in scope.problems:
                 scope.problems.append(problem)
+    layer, owner = scope.facts.layer_of(hit.package, hit.path)
     return Finding(
         gate=trigger.gate,
         trigger=trigger.name,
@@ -124,6 +125,9 @@ def _finding(trigger: Trigger, hit: Hit, rule: Rule, rule_set: RuleSet, waivers:
         path=hit.path,
         line=hit.line,
         aliases=hit.aliases,
+        rule_place=rule.place,
+        layer=layer,
+        owner=owner,
         fix=rule.recommendation or hit.fix,
     )
 

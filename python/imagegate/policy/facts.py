@@ -12,9 +12,11 @@ from imagegate.dockerfile import Dockerfile
 from imagegate.model import (
     Analysis,
     BaseProof,
+    BaseStatus,
     Digest,
     FileEntry,
     FileType,
+    Owner,
     Package,
     PackageListing,
     PasswdEntry,
@@ -41,6 +43,19 @@ class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     def files(self) -> dict[str, FileEntry]:
         """Files by absolute path."""
         return {entry.path: entry for entry in self.analysis.files}
+
+    def layer_of(self, package: Package | None, path: str) -> tuple[Digest | None, Owner | None]:
+        """Return the layer that brought a package or a file, and whose that is, as far as it is known."""
+        digest = package.layer if package else None
+        if digest is None and path and (entry := self.files.get(path)) and 0 <= entry.layer < len(self._layers):
+            digest = self.analysis.layers[entry.layer].digest
+        if digest not in self._layers or self.base is None or self.base.status is not BaseStatus.PROVED:
+            return digest, None
+        return digest, Owner.BASE if self._layers[digest] < self.base.layers else Owner.IMAGE
+
+    @cached_property
+    def _layers(self) -> dict[Digest | None, int]:
+        return {layer.digest: number for number, layer in enumerate(self.analysis.layers)}
 
     @cached_property
     def paths(self) -> list[str]:

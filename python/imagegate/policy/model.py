@@ -11,7 +11,7 @@ from imagegate.model import Action, Digest
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A rule. values: its parameters, read by their types."""
+    """A rule. values: its parameters, read by their types; place: in the document, as `policies[0].rules[1]`."""
 
     id: str
     gate: str
@@ -19,6 +19,7 @@ class Rule(msgspec.Struct, frozen=True):
     action: Action
     values: dict[str, Any]
     recommendation: str = ""
+    place: str = ""
 
 
 class RuleSet(msgspec.Struct, frozen=True):

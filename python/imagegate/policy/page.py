@@ -55,8 +55,13 @@ def _rules(rules: tuple[Rule, ...]) -> Iterator[str]:
         yield "No rules: every image passes."
     for action in (Action.STOP, Action.WARN, Action.GO):
         for rule in (each for each in rules if each.action is action):
-            told = ", ".join(f"{name} {_value(value)}" for name, value in rule.values.items())
+            told = parameters(rule)
             yield f"- {_DOES[action]}: {rule.gate}/{rule.trigger}" + (f", {told}" if told else "") + f" ({rule.id})"
+
+
+def parameters(rule: Rule) -> str:
+    """Return a rule's parameters in words."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in rule.values.items())
 
 
 def _value(value: object) -> str:

@@ -165,7 +165,8 @@ def _compare(
         same = next((index for index, (a, b) in enumerate(zip(own, below, strict=False)) if a != b), len(own))
         detail = f"layer {same + 1} of the base's {len(below)} is not the image's"
     status = BaseStatus.WRONG_LAYERS if detail else BaseStatus.PROVED
-    return BaseProof(status, reference=name, digest=digest, role=signed.role, detail=detail)
+    layers = len(below) if status is BaseStatus.PROVED else 0
+    return BaseProof(status, reference=name, digest=digest, role=signed.role, detail=detail, layers=layers)
 
 
 def _verify(use: ImageUse, allowed: _Allowed, verifier: Verifier, open_source: Open, limits: Limits) -> VerifiedBase:
