@@ -144,7 +144,7 @@ def test_a_build_on_a_private_base_that_the_engine_cannot_pull_is_proved(world: 
     assert any("the engine cannot pull it" in line and "loading it" in line for line in world.said)
     assert not any(LOGIN[1] in line for line in world.said)
     proof = world.prove(built.id)
-    assert proof == BaseProof(BaseStatus.PROVED, f"{world.host}/bases/debian:12", digest, "targets/releases")
+    assert proof == BaseProof(BaseStatus.PROVED, f"{world.host}/bases/debian:12", digest, "targets/releases", layers=2)
 
 
 def test_the_engine_pulls_with_the_users_docker_login(world: World, base: dict[str, Any]) -> None:
