@@ -39,6 +39,7 @@ RESERVED_VARIABLES = frozenset(
 LOOSENING: Mapping[str, Callable[[Any], bool]] = {
     "policy.unmapped": lambda value: value != "error",
     "policy.missing_advisories": lambda value: value != "error",
+    "policy.allow_deprecated": bool,
     "policy.waivers": bool,
     "policy.project_waivers": bool,
     "policy.compat": lambda value: value != "strict",

@@ -92,6 +92,8 @@ class PolicySettings(_Section, frozen=True):
     bundle: str = ""
     compat: Literal["strict", "engine"] = "strict"
     unmapped: Literal["error", "go"] = "error"
+    allow_deprecated: bool = False
+    """Whether rules of gates that ended are left out, in place of being refused."""
     waivers: tuple[str, ...] = ()
     """Files of waivers."""
     project_waivers: bool = False

@@ -49,6 +49,12 @@ def test_what_is_not_evaluated_yet_is_refused(gate: str, trigger: str) -> None:
     assert "not supported yet" in refusal(document(rule(gate, trigger)))
 
 
+def test_gates_that_ended_are_left_out_where_that_is_asked_for() -> None:
+    raw = json.dumps(document(rule("anchoresec", "vulnhigh"), ALWAYS)).encode()
+    (rule_set,) = parse_bundle(raw, "policy.json", allow_deprecated=True).rule_sets.values()
+    assert [each.gate for each in rule_set.rules] == ["always"]
+
+
 @pytest.mark.parametrize("gate", ENDED)
 def test_gates_that_ended_name_their_successor(gate: str) -> None:
     assert (ENDED[gate] or "no longer evaluated") in refusal(document(rule(gate, "x")))

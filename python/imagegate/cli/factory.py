@@ -153,7 +153,7 @@ class Factory:
                 "no policy is named",
                 hint="Give --policy NAME|FILE or set policy.bundle; shipped: application, base-image.",
             )
-        return load_bundle(find(named))
+        return load_bundle(find(named), allow_deprecated=self._settings.policy.allow_deprecated)
 
     def judge(self, dockerfile: Path | None) -> PolicyJudge:
         """Return the judge of the policy in force; a Dockerfile that cannot be read is an error before any work."""

@@ -16,10 +16,16 @@ from imagegate.policy.words import LATER_VALUES, V1, V2, VERSIONS, Words
 _ACTIONS = {action.value.upper(): action for action in Action}
 
 
-def read_bundle(document: dict[str, Any], digest: Digest, source: str) -> tuple[PolicyBundle | None, list[str]]:
-    """Return the bundle, or None and all mistakes. A document that does not say its version is read as version 1."""
+def read_bundle(
+    document: dict[str, Any], digest: Digest, source: str, *, allow_deprecated: bool = False
+) -> tuple[PolicyBundle | None, list[str]]:
+    """Return the bundle, or None and all mistakes. A document that does not say its version is read as version 1.
+
+    allow_deprecated: rules of gates that ended are left out, as the engine leaves them out when it is asked to.
+    """
     version = document.get("version")
-    reader = _Reader(VERSIONS.get(version, V1) if isinstance(version, str) else V1)
+    words = VERSIONS.get(version, V1) if isinstance(version, str) else V1
+    reader = _Reader(words, allow_deprecated=allow_deprecated)
     bundle = reader.bundle(document, digest, source)
     return (None if reader.mistakes else bundle), reader.mistakes
 
@@ -27,9 +33,9 @@ def read_bundle(document: dict[str, Any], digest: Digest, source: str) -> tuple[
 class _Reader(Reader):
     """Reads a bundle in the words of its version."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, *, allow_deprecated: bool) -> None:
         super().__init__()
-        self.words = words
+        self.words, self.allow_deprecated = words, allow_deprecated
 
     def bundle(self, document: dict[str, Any], digest: Digest, source: str) -> PolicyBundle:
         self.known_keys(document, "bundle", "")
@@ -63,12 +69,14 @@ class _Reader(Reader):
         artifact = self.text(document, "artifact_type", place, required=False)
         if self.words is V2 and artifact not in ("", "image"):
             self.mistake(f"{place}.artifact_type", f"{artifact!r}: only rule sets for images are evaluated here")
-        rules = tuple(self.each(document, "rules", place, self.rule))
+        rules = tuple(rule for rule in self.each(document, "rules", place, self.rule) if rule is not None)
         return RuleSet(self.text(document, "id", place), self.text(document, "name", place, required=False), rules)
 
-    def rule(self, document: dict[str, Any], place: str) -> Rule:
+    def rule(self, document: dict[str, Any], place: str) -> Rule | None:
         self.known_keys(document, "rule", place)
         gate, name = self.text(document, "gate", place).lower(), self.text(document, "trigger", place).lower()
+        if self.allow_deprecated and gate in ENDED:
+            return None
         trigger = self.trigger(gate, name, place) if gate and name else None
         action = self.text(document, "action", place)
         if action and action not in _ACTIONS:

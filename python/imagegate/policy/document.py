@@ -21,9 +21,9 @@ __all__ = ["PolicyBundle", "load_bundle", "load_document", "parse_bundle", "pars
 _MAX_SIZE = 16 * 1024**2
 
 
-def load_bundle(path: Path) -> PolicyBundle:
+def load_bundle(path: Path, *, allow_deprecated: bool = False) -> PolicyBundle:
     """Read and check a policy document. Raises PolicyError that lists every mistake."""
-    return parse_bundle(read_document(path), str(path))
+    return parse_bundle(read_document(path), str(path), allow_deprecated=allow_deprecated)
 
 
 def load_document(path: Path) -> dict[str, Any]:
@@ -55,10 +55,15 @@ def parse_document(raw: bytes, source: str) -> dict[str, Any]:
     return document
 
 
-def parse_bundle(raw: bytes, source: str) -> PolicyBundle:
-    """Check a policy document. source: its name, for messages. Raises PolicyError that lists every mistake."""
+def parse_bundle(raw: bytes, source: str, *, allow_deprecated: bool = False) -> PolicyBundle:
+    """Check a policy document. source: its name, for messages. Raises PolicyError that lists every mistake.
+
+    allow_deprecated: leave out rules of gates that ended, in place of refusing them.
+    """
     document = parse_document(raw, source)
-    bundle, mistakes = read_bundle(document, Digest("sha256:" + hashlib.sha256(raw).hexdigest()), source)
+    bundle, mistakes = read_bundle(
+        document, Digest("sha256:" + hashlib.sha256(raw).hexdigest()), source, allow_deprecated=allow_deprecated
+    )
     if bundle is None:
         count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
         raise PolicyError(
