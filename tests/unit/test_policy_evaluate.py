@@ -165,3 +165,24 @@ def test_a_glob_matches_what_is_equal_and_what_its_stars_fill(pattern: str, fill
     assert matches("*", filling)
     if "*" not in pattern:
         assert matches(pattern, filling) is (pattern == filling)
+
+
+ITEMS = st.fixed_dictionaries(
+    {
+        "gate": st.sampled_from(["always", "vulnerabilities", "other"]),
+        "trigger_id": st.sampled_from(["*", "CVE-2026-1*", "regexp:CVE.*", "nothing"]),
+    },
+    optional={"expires_on": st.sampled_from(["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"])},
+)
+
+
+@given(st.lists(ITEMS, max_size=3), ITEMS)
+def test_another_allowlist_item_makes_nothing_worse(items: list[dict[str, Any]], another: dict[str, Any]) -> None:
+    known = facts(packages=(LODASH,), report=report(vulnerability()))
+
+    def rank(listed: list[dict[str, Any]]) -> int:
+        lists = [{"id": "w", "version": "1_0", "items": listed}]
+        policy = bundle(WARN, PACKAGES, whitelists=lists, mappings=[{**ALL, "whitelist_ids": ["w"]}])
+        return run(policy, known).final_action.rank
+
+    assert rank([*items, another]) <= rank(items)
