@@ -16,6 +16,8 @@ COMMANDS = {
     "notary-signer": "notary",
     "dockerd": "docker.io",
     "debootstrap": "debootstrap",
+    "clamscan": "clamav",
+    "clamd": "clamav-daemon",
     "skopeo": "skopeo",
     "npm": "npm",
 }

@@ -52,7 +52,15 @@ LOOSENING: Mapping[str, Callable[[Any], bool]] = {
 }
 """Keys with what value of them loosens the gate."""
 
-SITE_DECIDES = ("trusted", "notary.server", "notary.pins", "notary.roles", "advisories", "hosts")
+SITE_DECIDES = (
+    "trusted",
+    "notary.server",
+    "notary.pins",
+    "notary.roles",
+    "advisories",
+    "analysis.malware",
+    "hosts",
+)
 """Groups of keys that say what is trusted. Where the site sets one of a group, a project may set none of it; a host is
 a group of its own."""
 
@@ -60,6 +68,7 @@ PATHS = frozenset(
     {
         "cache.directory",
         "advisories.database",
+        "analysis.malware.database",
         "policy.bundle",
         "policy.packages",
         "policy.waivers",

@@ -59,6 +59,14 @@ class Cache(_Section, frozen=True):
     analyses_size: int = 4 * 1024**3
 
 
+class Malware(_Section, frozen=True):
+    """ClamAV. address: of clamd, the path of its socket or `host:port`. database: clamscan's, empty: its default."""
+
+    scanner: Literal["", "clamd", "clamscan"] = ""
+    address: str = "/run/clamav/clamd.ctl"
+    database: str = ""
+
+
 class AnalysisSettings(_Section, frozen=True):
     """catalogers: `auto` runs syft only where a layer holds what no native cataloger reads.
 
@@ -74,6 +82,7 @@ class AnalysisSettings(_Section, frozen=True):
     search_max_size: int = 1024**2
     verify: bool = False
     """Whether files are compared with the distro's package database; a policy with `packages/verify` turns it on."""
+    malware: Malware = Malware()
 
 
 class Advisories(_Section, frozen=True):

@@ -12,7 +12,7 @@ from imagegate.model import Analysis, PlatformImage
 from imagegate.progress import Progress
 from imagegate.settings import AnalysisSettings, Limits
 
-REVISION = 7
+REVISION = 8
 """Counts the changes to what an analysis holds; part of every cache key."""
 
 
@@ -61,5 +61,14 @@ def cache_key(settings: AnalysisSettings) -> str:
         settings.retrieve_max_size,
         retrieve,
         searched.decode(),
+        _scanned_by(settings),
     )
     return "\n".join(map(str, decides))
+
+
+def _scanned_by(settings: AnalysisSettings) -> str:
+    if not settings.malware.scanner:
+        return ""
+    from imagegate.analysis import malware
+
+    return malware.version(settings.malware)

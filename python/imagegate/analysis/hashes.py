@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from imagegate.analysis.layer import Checksums
 
 
 class Hashes:
-    """Fed chunk by chunk. md5, checksums: which of the old ones to compute; `checksums` are both of them."""
+    """Fed chunk by chunk. md5, checksums: which of the old ones to compute; `checksums` are both of them.
 
-    def __init__(self, *, md5: bool = False, checksums: bool = False) -> None:
+    also: who else wants the chunks.
+    """
+
+    def __init__(
+        self, *, md5: bool = False, checksums: bool = False, also: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._also = also
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 or checksums else None
         self._sha1 = hashlib.sha1(usedforsecurity=False) if checksums else None
@@ -20,6 +27,8 @@ class Hashes:
         for each in (self._sha256, self._md5, self._sha1):
             if each:
                 each.update(data)
+        if self._also:
+            self._also(data)
 
     @property
     def sha256(self) -> str:

@@ -9,10 +9,22 @@ import msgspec
 from imagegate.analysis import purl
 from imagegate.analysis.copyright import copyright_of
 from imagegate.analysis.layer import Evidence, LayerAnalysis
+from imagegate.analysis.malware import SCANNER
 from imagegate.analysis.overlay import Overlay
 from imagegate.analysis.system import OS_RELEASE, PASSWD, parse_os_release, parse_passwd
 from imagegate.analysis.verify import altered
-from imagegate.model import AnalysedLayer, Analysis, ContentMatch, Digest, Distro, Package, PackageType, PlatformImage
+from imagegate.model import (
+    AnalysedLayer,
+    Analysis,
+    ContentMatch,
+    Digest,
+    Distro,
+    MalwareFinding,
+    MalwareScan,
+    Package,
+    PackageType,
+    PlatformImage,
+)
 
 
 def assemble(
@@ -24,10 +36,12 @@ def assemble(
     analyzer: str,
     *,
     verify: bool = False,
+    signatures: str = "",
 ) -> Analysis:
     """Return the analysis. contents: files' contents by path; retrieve: those of them that were asked for.
 
-    verify: the layers were read so that files can be compared with the packages' databases.
+    verify: the layers were read so that files can be compared with the packages' databases. signatures: the version of
+    those that the virus scanner has, empty when none was asked.
     """
     os_release = next((contents[path] for path in OS_RELEASE if path in contents), None)
     distro = parse_os_release(os_release) if os_release is not None else None
@@ -48,6 +62,7 @@ def assemble(
         analyzer=analyzer,
         matches=tuple(_matches(layers, overlay)),
         altered=altered(layers, overlay) if verify else None,
+        malware=MalwareScan(SCANNER, tuple(_malware(layers, overlay)), signatures) if signatures else None,
     )
 
 
@@ -56,6 +71,13 @@ def _matches(layers: Sequence[LayerAnalysis], overlay: Overlay) -> Iterator[Cont
         for match in layer.matches:
             if overlay.origin.get(match.path) == index:
                 yield match
+
+
+def _malware(layers: Sequence[LayerAnalysis], overlay: Overlay) -> Iterator[MalwareFinding]:
+    for index, layer in enumerate(layers):
+        for path, signatures in (layer.malware or {}).items():
+            if overlay.origin.get(path) == index:
+                yield from (MalwareFinding(path, signature) for signature in signatures)
 
 
 def _analysed_layers(image: PlatformImage) -> tuple[AnalysedLayer, ...]:

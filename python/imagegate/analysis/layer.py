@@ -43,7 +43,8 @@ class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
     opaque: directories whose content below it hides. (OCI image-spec, layer.md, "Whiteouts".) contents: what was
     retrieved, by path. size: bytes of the uncompressed tar. matches: files in which a pattern was found.
     licenses: of Debian packages, by the path of their `copyright` file.
-    checksums: of every regular file by path, where `analysis.verify` asks for them.
+    checksums: of every regular file by path, where `analysis.verify` asks for them. malware: signatures that a virus
+    scanner found, by path; None when none was asked.
     """
 
     files: tuple[FileEntry, ...]
@@ -56,3 +57,4 @@ class LayerAnalysis(msgspec.Struct, frozen=True, array_like=True):
     matches: tuple[ContentMatch, ...] = ()
     checksums: dict[str, Checksums] = {}
     licenses: dict[str, tuple[str, ...]] = {}
+    malware: dict[str, tuple[str, ...]] | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from imagegate.analysis import syft
+from imagegate.analysis import malware, syft
 from imagegate.analysis.analyze import analyzer_version
 from imagegate.analysis.image import assemble
 from imagegate.analysis.layer import LayerAnalysis
+from imagegate.analysis.malware import LayerScanner
 from imagegate.analysis.overlay import Overlay
 from imagegate.analysis.readahead import CHUNK, ReadAhead
 from imagegate.analysis.scan import LayerScan
@@ -70,12 +71,20 @@ class ImageReader:
             self._settings.retrieve,
             analyzer_version(),
             verify=self._settings.verify,
+            signatures=malware.version(self._settings.malware),
         )
 
     def _read_layer(self, layer: Layer, task: Task) -> LayerAnalysis:
+        make = malware.scanner(self._settings.malware)
+        if make is None:
+            return self._scan(layer, task, None)
+        with make() as scanner:
+            return self._scan(layer, task, scanner)
+
+    def _scan(self, layer: Layer, task: Task, scanner: LayerScanner | None) -> LayerAnalysis:
         """Read a layer, and once more when syft or hard links need contents that the first reading passed by."""
         name = f"layer {layer.descriptor.digest}"
-        scan = LayerScan(name, self._wanted, self._settings, self._limits)
+        scan = LayerScan(name, self._wanted, self._settings, self._limits, scanner)
         with self._open(layer, task) as ahead:
             scan.read(io.BufferedReader(ahead, CHUNK))
             size = ahead.size

@@ -14,6 +14,7 @@ from imagegate.analysis.entries import Entries
 from imagegate.analysis.foreign import BinaryProbe, is_foreign
 from imagegate.analysis.hashes import Hashes
 from imagegate.analysis.layer import Checksums, Evidence, LayerAnalysis, Ownership
+from imagegate.analysis.malware import LayerScanner
 from imagegate.analysis.ownership import owned_files, owner_of, unmerged
 from imagegate.analysis.search import Search
 from imagegate.analysis.tarstream import Member, TarStream
@@ -33,8 +34,17 @@ class LayerScan:
     target to paths. Both need the layer to be read again, which few layers do.
     """
 
-    def __init__(self, name: str, retrieve: frozenset[str], settings: AnalysisSettings, limits: Limits) -> None:
+    def __init__(
+        self,
+        name: str,
+        retrieve: frozenset[str],
+        settings: AnalysisSettings,
+        limits: Limits,
+        scanner: LayerScanner | None = None,
+    ) -> None:
         self._name, self._retrieve, self._settings, self._limits = name, retrieve, settings, limits
+        self._scanner = scanner
+        self._scanned: dict[str, int] = {}
         self._native, self._syft = settings.catalogers != "syft", settings.catalogers != "native"
         self._entries = Entries()
         self._packages: dict[str, tuple[str, tuple[Package, ...]]] = {}
@@ -79,7 +89,14 @@ class LayerScan:
             checksums={path: sums for path, sums in self._checksums.items() if self._stands(path)},
             licenses={path: names for path, names in self._licenses.items() if self._stands(path)},
             matches=tuple(each for path, found in self._matches.items() if self._stands(path) for each in found),
+            malware=self._malware(),
         )
+
+    def _malware(self) -> dict[str, tuple[str, ...]] | None:
+        if self._scanner is None:
+            return None
+        found = self._scanner.findings()
+        return {path: found[number] for path, number in self._scanned.items() if number in found and self._stands(path)}
 
     def _stands(self, path: str) -> bool:
         """Return whether what was read at this path is what the layer has there in the end."""
@@ -92,6 +109,8 @@ class LayerScan:
             target = self._entries.files.get(link)
             if target is not None:
                 size, sha256 = target.size, target.sha256
+                if link in self._scanned:
+                    self._scanned[path] = self._scanned[link]
                 self._matches[path] = tuple(
                     msgspec.structs.replace(match, path=path) for match in self._matches.get(link, ())
                 )
@@ -113,12 +132,14 @@ class LayerScan:
     def _content(self, member: Member, tar: TarStream) -> str:
         """Read a regular file, keep what matters of it, and return its SHA-256."""
         path = member.path
+        if self._scanner:
+            self._scanner.begin()
         foreign = self._syft and is_foreign(path)
         if self._matters(path):
             content = self.whole(member, tar)
             self.take(path, content)
             self._look_into(path, content)
-            hashes = Hashes(md5=foreign, checksums=self._settings.verify)
+            hashes = self._hashes(foreign)
             sha256 = self._hashed(path, hashes, content)
             if foreign:
                 self._foreign[path] = hashes.md5
@@ -128,7 +149,7 @@ class LayerScan:
         if searched:
             self._look_into(path, data)
         probe = BinaryProbe(data) if self._syft and not foreign and BinaryProbe.wants(data, member.mode) else None
-        hashes = Hashes(md5=foreign, checksums=self._settings.verify)
+        hashes = self._hashes(foreign)
         while data and tar.left:
             hashes.update(data)
             data = tar.read(_CHUNK)
@@ -139,9 +160,15 @@ class LayerScan:
             self._foreign[path] = hashes.md5 if foreign else ""
         return sha256
 
+    def _hashes(self, foreign: bool) -> Hashes:
+        feed = self._scanner.feed if self._scanner else None
+        return Hashes(md5=foreign, checksums=self._settings.verify, also=feed)
+
     def _hashed(self, path: str, hashes: Hashes, last: bytes) -> str:
         """Take a file's last chunk; keep the old checksums where they are wanted, and return the SHA-256."""
         hashes.update(last)
+        if self._scanner:
+            self._scanned[path] = self._scanner.end()
         if hashes.checksums:
             self._checksums[path] = hashes.checksums
         return hashes.sha256

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 
 from imagegate.model import CvssScore, Package, PackageType, Severity, Vulnerability, VulnerabilityReport
 from imagegate.policy.gates.parameter import (
@@ -23,7 +21,8 @@ from imagegate.policy.gates.trigger import Hit, Scope, Trigger
 
 _SCORES = ("base_score", "exploitability_score", "impact_score")
 _LEVELS = {severity.value.lower(): severity.rank for severity in Severity}
-_METADATA_DIRECTORY = re.compile(r"\.(dist-info|egg-info|egg)$")
+_METADATA = (".dist-info", ".egg-info", ".egg")
+"""Ends of the names of what holds a Python package's metadata."""
 
 
 def _package(scope: Scope, values: Values) -> Iterator[Hit]:
@@ -156,9 +155,9 @@ def location(package: Package) -> str:
         return package.name
     if package.type is not PackageType.PYTHON:
         return package.path
-    path = PurePosixPath(package.path)
-    metadata = next((part for part in (path, *path.parents) if _METADATA_DIRECTORY.search(part.name)), path)
-    return str(metadata.parent / package.name)
+    parts = package.path.split("/")
+    metadata = next((n for n in range(len(parts) - 1, -1, -1) if parts[n].endswith(_METADATA)), len(parts) - 1)
+    return "/".join([*parts[:metadata], package.name])
 
 
 def _instance(package: Package) -> str:
