@@ -14,10 +14,11 @@ from imagegate.dockerfile import Dockerfile
 from imagegate.errors import AdvisoryError
 from imagegate.gate import Judgement
 from imagegate.image.source import ImageSource
-from imagegate.model import Analysis, BaseProof, PackageListing, PlatformImage, VulnerabilityReport
+from imagegate.model import Analysis, BaseProof, PackageListing, Platform, PlatformImage, VulnerabilityReport
+from imagegate.policy.demands import needs_ancestors, needs_base
 from imagegate.policy.document import PolicyBundle
 from imagegate.policy.evaluate import evaluate
-from imagegate.policy.facts import Facts
+from imagegate.policy.facts import Facts, Previous
 from imagegate.policy.waivers import Waiver
 from imagegate.settings import Advisories, PolicySettings
 
@@ -33,6 +34,8 @@ class PolicyJudge:
     analyze: Callable[[PlatformImage, ImageSource], Analysis]
     match: Callable[[Analysis], VulnerabilityReport]
     prove_base: Callable[[PlatformImage], BaseProof]
+    prove_ancestry: Callable[[PlatformImage], tuple[BaseProof, ...]]
+    previous: Callable[[str, Platform], Previous]
     listing: Callable[[], PackageListing | None]
     waivers: tuple[Waiver, ...]
     clock: Callable[[], datetime]
@@ -44,7 +47,8 @@ class PolicyJudge:
         report = self.match(analysis) if self.bundle.uses_gate("vulnerabilities") else None
         if report:
             self._refuse_old(report, now)
-        base = self.prove_base(image) if self.bundle.uses_gate("base_image") else None
+        ancestors = self.prove_ancestry(image) if needs_ancestors(self.bundle) else None
+        base = ancestors[0] if ancestors else self.prove_base(image) if needs_base(self.bundle) else None
         listed = self.bundle.uses_gate("npms") or self.bundle.uses_gate("ruby_gems")
         facts = Facts(
             analysis=analysis,
@@ -53,6 +57,8 @@ class PolicyJudge:
             base=base,
             image_id=image.config_descriptor.digest,
             listing=self.listing() if listed else None,
+            ancestors=ancestors,
+            previous=self.previous(name, image.platform) if self.bundle.uses_gate("tag_drift") else None,
         )
         evaluation = evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now, waivers=self.waivers)
         fetched = min((feed.synced_at for feed in report.feeds), default=None) if report else None

@@ -430,11 +430,19 @@ class CvssScore(msgspec.Struct, frozen=True):
     impact: float = -1.0
 
 
+class Epss(msgspec.Struct, frozen=True, array_like=True):
+    """FIRST's estimate that a vulnerability is exploited within 30 days, and the share of all that score no higher."""
+
+    score: float
+    percentile: float
+
+
 class Vulnerability(msgspec.Struct, frozen=True, omit_defaults=True):
     """A vulnerability that an installed package has.
 
     id: the CVE when there is one, else the source's own; aliases: all other ids. fix: nearest fixed version at or above
-    the installed one, empty when there is none. reason: record, range and comparison that matched.
+    the installed one, empty when there is none. reason: record, range and comparison that matched. exploited: whether
+    CISA's catalog of known exploited vulnerabilities has it; epss: None when FIRST has not scored it.
     """
 
     id: str
@@ -451,6 +459,8 @@ class Vulnerability(msgspec.Struct, frozen=True, omit_defaults=True):
     will_not_fix: bool = False
     feed: str = ""
     reason: str = ""
+    exploited: bool = False
+    epss: Epss | None = None
 
 
 class FeedState(msgspec.Struct, frozen=True):
@@ -466,13 +476,15 @@ class VulnerabilityReport(msgspec.Struct, frozen=True):
     """What the advisories say about an Analysis.
 
     feeds: the feeds that were asked. missing: ecosystems that the image has packages of and the database has no data
-    for (a distro's own first); no finding for these is no evidence of absence.
+    for (a distro's own first); no finding for these is no evidence of absence. exploitation: which of `KEV` and `EPSS`
+    there is data of.
     """
 
     vulnerabilities: tuple[Vulnerability, ...]
     feeds: tuple[FeedState, ...]
     missing: tuple[str, ...] = ()
     database: str = ""
+    exploitation: tuple[str, ...] = ()
 
 
 class BaseStatus(StrEnum):

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from lab.proxy import Fault, Request
-from tests.integration.world import World
+from tests.images import DEBIAN
+from tests.integration.world import POLICY, World
 
 
 def stage(world: World, image: str, name: str) -> str:
@@ -160,3 +161,23 @@ def test_secrets_appear_nowhere(world: World) -> None:
         assert not [
             file for file in world.directory.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()
         ]
+
+
+def test_what_drifts_from_the_signed_tag_is_stopped(world: World) -> None:
+    rule = {"id": "d", "gate": "tag_drift", "trigger": "packages_added", "action": "STOP", "params": []}
+    world.settings["policy"]["bundle"] = str(world.directory / "drift.json")
+    policy = {**POLICY, "policies": [{"id": "p", "version": "1_0", "name": "p", "rules": [rule]}]}
+    (world.directory / "drift.json").write_text(json.dumps(policy))
+
+    def image(name: str, *packages: str) -> str:
+        files = {
+            f"app/node_modules/{each}/package.json": json.dumps({"name": each, "version": "1"}) for each in packages
+        }
+        return world.images.name(world.images.image([DEBIAN, files]), name)
+
+    assert world.gate(image("one", "a"), "line/drift").returncode == 0
+    done = world.gate(image("two", "a", "b"), "line/drift", then=("--overwrite-tag",))
+    assert done.returncode == 1, done.stderr
+    assert "the package b (npm) was added: 1" in done.stdout
+    again = world.run("check", image("three", "a"), "--as", world.repository("line/drift:1.0"))
+    assert again.returncode == 0, again.stderr

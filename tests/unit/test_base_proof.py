@@ -28,7 +28,16 @@ from imagegate.model import (
     VerifiedTarget,
 )
 from imagegate.settings import Limits, Trusted
-from imagegate.trust.base import BASE_DIGEST, BASE_NAME, VerifiedBase, base_labels, pin, prove_base, verify_bases
+from imagegate.trust.base import (
+    BASE_DIGEST,
+    BASE_NAME,
+    VerifiedBase,
+    base_labels,
+    pin,
+    prove_ancestry,
+    prove_base,
+    verify_bases,
+)
 from tests.images import DEBIAN, Layout
 
 TRUSTED = Trusted(registry="trusted.test")
@@ -289,3 +298,33 @@ def test_what_nobody_could_decide_about_bases_is_raised(world: World, base: Dige
 def test_scratch_needs_no_signature_and_gets_no_label(world: World) -> None:
     assert world.verify("FROM scratch\nCOPY a /a\n") == ()
     assert base_labels(()) == {}
+
+
+def test_a_chain_of_bases_is_proved_to_its_first_unproved_end(world: World, base: Digest) -> None:
+    python = world.image(*BASE_LAYERS, {"python": "3"}, labels=claim(base))
+    world.sign(python.digest, name="python", tag="3")
+    node = world.image(
+        *BASE_LAYERS, {"python": "3"}, {"node": "1"}, labels=claim(python.digest, "trusted.test/python:3")
+    )
+
+    def chain(image: PlatformImage) -> list[tuple[BaseStatus, str]]:
+        proofs = prove_ancestry(image, trusted=TRUSTED, verifier=world.verifier, open_source=world.open)
+        return [(proof.status, proof.reference) for proof in proofs]
+
+    below = [(BaseStatus.PROVED, "trusted.test/debian:12"), (BaseStatus.NONE, "")]
+    assert chain(node) == [(BaseStatus.PROVED, "trusted.test/python:3"), *below]
+    assert chain(python) == below
+    other = world.image({"other": "1"}, labels=claim(python.digest, "trusted.test/python:3"))
+    assert chain(other) == [(BaseStatus.WRONG_LAYERS, "trusted.test/python:3")]
+
+
+def test_a_base_that_inherited_its_labels_ends_the_chain(world: World, base: Digest) -> None:
+    inherited = world.image(*BASE_LAYERS, labels=claim(base))
+    world.sign(inherited.digest, tag="inherited")
+    proofs = prove_ancestry(
+        world.image(*BASE_LAYERS, {"a": "1"}, labels=claim(inherited.digest, "trusted.test/debian:inherited")),
+        trusted=TRUSTED,
+        verifier=world.verifier,
+        open_source=world.open,
+    )
+    assert [proof.status for proof in proofs] == [BaseStatus.PROVED, BaseStatus.PROVED, BaseStatus.NONE]

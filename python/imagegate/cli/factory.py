@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagegate.errors import ConfigError, UsageError
+from imagegate.errors import ConfigError, ImageNotFound, UsageError
 from imagegate.model import (
     Analysis,
     ArchiveRef,
@@ -19,6 +19,7 @@ from imagegate.model import (
     ImageRef,
     LayoutRef,
     PackageListing,
+    Platform,
     PlatformImage,
     RegistryRef,
     Repository,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from imagegate.image.source import ImageSource
     from imagegate.judge import PolicyJudge
     from imagegate.policy.document import PolicyBundle
+    from imagegate.policy.facts import Previous
     from imagegate.policy.waivers import Waiver
     from imagegate.registry.destination import Destination
     from imagegate.settings import AnalysisSettings
@@ -170,6 +172,8 @@ class Factory:
             analyze=lambda image, source: self.analyze(image, source, wanted),
             match=self.match,
             prove_base=self.prove_base,
+            prove_ancestry=self.prove_ancestry,
+            previous=lambda name, platform: self.previous(name, platform, wanted),
             listing=self.listing,
             waivers=self.waivers(),
             clock=lambda: datetime.now(UTC),
@@ -209,6 +213,36 @@ class Factory:
         return prove_base(
             image, trusted=settings.trusted, verifier=self.verifier(), open_source=self.open, limits=settings.limits
         )
+
+    def prove_ancestry(self, image: PlatformImage) -> tuple[BaseProof, ...]:
+        """Return how far each image is proved that an image was built on."""
+        from imagegate.trust.base import prove_ancestry
+
+        settings = self._settings
+        return prove_ancestry(
+            image, trusted=settings.trusted, verifier=self.verifier(), open_source=self.open, limits=settings.limits
+        )
+
+    def previous(self, name: str, platform: Platform, wanted: AnalysisSettings) -> Previous:
+        """Return what a tag stands for now: by its signature, or by the registry where no Notary server is set."""
+        from imagegate.image.reference import parse
+        from imagegate.image.resolve import resolve
+        from imagegate.policy.facts import Previous
+
+        reference = parse(name)
+        if not isinstance(reference, RegistryRef) or not reference.tag or reference.repository.registry == "localhost":
+            return Previous(None)
+        if self._settings.notary.server:
+            signed = self.verifier().find(reference.repository, reference.tag)
+            if signed is None:
+                return Previous(None)
+            reference = RegistryRef(reference.repository, "", signed.target.digest)
+        try:
+            with self.open(reference) as source:
+                image = resolve(source, platform=platform, all_platforms=False, limits=self._settings.limits).images[0]
+                return Previous(self.analyze(image, source, wanted))
+        except ImageNotFound:
+            return Previous(None)
 
     def verify_bases(self, file: Path, build_args: Mapping[str, str], target: str) -> tuple[VerifiedBase, ...]:
         """Return the signed digest of every image that a Dockerfile takes in."""

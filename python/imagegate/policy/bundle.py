@@ -17,15 +17,16 @@ _ACTIONS = {action.value.upper(): action for action in Action}
 
 
 def read_bundle(
-    document: dict[str, Any], digest: Digest, source: str, *, allow_deprecated: bool = False
+    document: dict[str, Any], digest: Digest, source: str, *, allow_deprecated: bool = False, beyond: bool = True
 ) -> tuple[PolicyBundle | None, list[str]]:
     """Return the bundle, or None and all mistakes. A document that does not say its version is read as version 1.
 
     allow_deprecated: rules of gates that ended are left out, as the engine leaves them out when it is asked to.
+    beyond: whether triggers and parameters count that Anchore Engine does not have.
     """
     version = document.get("version")
     words = VERSIONS.get(version, V1) if isinstance(version, str) else V1
-    reader = _Reader(words, allow_deprecated=allow_deprecated)
+    reader = _Reader(words, allow_deprecated=allow_deprecated, beyond=beyond)
     bundle = reader.bundle(document, digest, source)
     return (None if reader.mistakes else bundle), reader.mistakes
 
@@ -33,9 +34,10 @@ def read_bundle(
 class _Reader(Reader):
     """Reads a bundle in the words of its version."""
 
-    def __init__(self, words: Words, *, allow_deprecated: bool) -> None:
+    def __init__(self, words: Words, *, allow_deprecated: bool, beyond: bool) -> None:
         super().__init__()
-        self.words, self.allow_deprecated = words, allow_deprecated
+        self.words, self.allow_deprecated, self.beyond = words, allow_deprecated, beyond
+        self.triggers = {key: each for key, each in words.triggers.items() if beyond or not each.beyond}
 
     def bundle(self, document: dict[str, Any], digest: Digest, source: str) -> PolicyBundle:
         self.known_keys(document, "bundle", "")
@@ -97,10 +99,10 @@ class _Reader(Reader):
         )
 
     def trigger(self, gate: str, name: str, place: str) -> Trigger | None:
-        if found := self.words.triggers.get((gate, name)):
+        if found := self.triggers.get((gate, name)):
             return found
-        triggers = sorted(trigger for of, trigger in self.words.triggers if of == gate)
-        gates = sorted({of for of, _ in self.words.triggers})
+        triggers = sorted(trigger for of, trigger in self.triggers if of == gate)
+        gates = sorted({of for of, _ in self.triggers})
         if gate in ENDED:
             instead = f"; use {ENDED[gate]!r}" if ENDED[gate] else ""
             self.mistake(f"{place}.gate", f"the gate {gate!r} is no longer evaluated by anything{instead}")
@@ -114,7 +116,9 @@ class _Reader(Reader):
         return None
 
     def values(self, document: dict[str, Any], trigger: Trigger, place: str) -> dict[str, Any]:
-        parameters = {parameter.name: parameter for parameter in trigger.parameters}
+        parameters = {
+            parameter.name: parameter for parameter in trigger.parameters if self.beyond or not parameter.beyond
+        }
         values: dict[str, Any] = {}
         given: set[str] = set()
         for name, text, where in self.each(document, "params", place, self.parameter):

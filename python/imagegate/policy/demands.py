@@ -8,6 +8,18 @@ from imagegate.policy.model import PolicyBundle
 from imagegate.settings import AnalysisSettings
 
 
+def needs_ancestors(bundle: PolicyBundle) -> bool:
+    """Say whether a rule asks what the base was built on."""
+    return bundle.uses_gate("ancestry")
+
+
+def needs_base(bundle: PolicyBundle) -> bool:
+    """Say whether a rule asks what the image was built on."""
+    return bundle.uses_gate("base_image") or any(
+        "inherited_from_base" in rule.values for rule_set in bundle.rule_sets.values() for rule in rule_set.rules
+    )
+
+
 def settings_for(bundle: PolicyBundle, settings: AnalysisSettings, *, engine: bool) -> AnalysisSettings:
     """Return the settings by which an image is analysed for a policy.
 

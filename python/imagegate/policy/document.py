@@ -55,15 +55,15 @@ def parse_document(raw: bytes, source: str) -> dict[str, Any]:
     return document
 
 
-def parse_bundle(raw: bytes, source: str, *, allow_deprecated: bool = False) -> PolicyBundle:
+def parse_bundle(raw: bytes, source: str, *, allow_deprecated: bool = False, beyond: bool = True) -> PolicyBundle:
     """Check a policy document. source: its name, for messages. Raises PolicyError that lists every mistake.
 
     allow_deprecated: leave out rules of gates that ended, in place of refusing them.
+    beyond: take also what Anchore Engine does not have.
     """
     document = parse_document(raw, source)
-    bundle, mistakes = read_bundle(
-        document, Digest("sha256:" + hashlib.sha256(raw).hexdigest()), source, allow_deprecated=allow_deprecated
-    )
+    digest = Digest("sha256:" + hashlib.sha256(raw).hexdigest())
+    bundle, mistakes = read_bundle(document, digest, source, allow_deprecated=allow_deprecated, beyond=beyond)
     if bundle is None:
         count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
         raise PolicyError(

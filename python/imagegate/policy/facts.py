@@ -24,12 +24,19 @@ from imagegate.model import (
 )
 
 
+class Previous(msgspec.Struct, frozen=True):
+    """The image that a tag stood for before. analysis: None when it stood for none."""
+
+    analysis: Analysis | None
+
+
 class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """All that rules may ask about one image.
 
     dockerfile: the one that it was built from, None when nobody gave it. vulnerabilities, base: None when nobody asked.
     image_id: digest of the image's config, for mappings by `id`; None when unknown. listing: what package registries
-    have, None when nobody gave it.
+    have, None when nobody gave it. ancestors: the base, the base's base and so on, as far as they are proved and one
+    further. previous: what the tag stood for before.
     """
 
     analysis: Analysis
@@ -38,6 +45,8 @@ class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     base: BaseProof | None = None
     image_id: Digest | None = None
     listing: PackageListing | None = None
+    ancestors: tuple[BaseProof, ...] | None = None
+    previous: Previous | None = None
 
     @cached_property
     def files(self) -> dict[str, FileEntry]:

@@ -35,6 +35,8 @@ BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 """OCI image-spec, annotations.md. As labels they are in the config, which the image's digest covers."""
 
+_MOST_ANCESTORS = 32
+
 Open = Callable[[RegistryRef], ImageSource]
 
 
@@ -114,31 +116,59 @@ def prove_base(
     open_source: Open,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> BaseProof:
-    """Return how far the base that an image names is proved: trusted registry, then signature, then layers.
+    """Return how far the base that an image names is proved, as `prove_ancestry` does, and no further."""
+    proof, _ = _prove(image, trusted, verifier, open_source, limits)
+    return proof
+
+
+def prove_ancestry(
+    image: PlatformImage,
+    *,
+    trusted: Trusted,
+    verifier: Verifier,
+    open_source: Open,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> tuple[BaseProof, ...]:
+    """Return how far each image is proved that an image was built on: its base, that one's base, and so on.
+
+    The last is the first that is not proved; what is below a base that is not one means nothing. A base is proved by
+    the trusted registry, then its signature, then its layers.
 
     The base may be signed under its tag or, once that has moved on, under any other name of its repository. A "no" is a
     status with its reason. Raises only for what could not be decided: errors of the servers, a base that is signed and
     gone from the registry, wrong settings.
     """
+    proofs: list[BaseProof] = []
+    at: PlatformImage | None = image
+    while at is not None and len(proofs) < _MOST_ANCESTORS:
+        proof, at = _prove(at, trusted, verifier, open_source, limits)
+        proofs.append(proof)
+    return tuple(proofs)
+
+
+def _prove(
+    image: PlatformImage, trusted: Trusted, verifier: Verifier, open_source: Open, limits: Limits
+) -> tuple[BaseProof, PlatformImage | None]:
+    """Return the proof of an image's base, and the base if it is proved."""
     name, digest_text = _claim(image)
     if not name and not digest_text:
-        return BaseProof(BaseStatus.NONE, detail=f"the image has no label {BASE_NAME}")
+        return BaseProof(BaseStatus.NONE, detail=f"the image has no label {BASE_NAME}"), None
     if not name or not digest_text:
         missing = BASE_DIGEST if name else BASE_NAME
-        return BaseProof(BaseStatus.NONE, reference=name, detail=f"the image has no label {missing}")
+        return BaseProof(BaseStatus.NONE, reference=name, detail=f"the image has no label {missing}"), None
     allowed = _Allowed(trusted)
     try:
         digest = parse_digest(digest_text)
         reference = parse(name)
     except InvalidReference as error:
-        return BaseProof(BaseStatus.NONE, reference=name, detail=error.what)
+        return BaseProof(BaseStatus.NONE, reference=name, detail=error.what), None
     if not isinstance(reference, RegistryRef) or (refusal := allowed.refusal(reference.repository)):
         detail = refusal if isinstance(reference, RegistryRef) else f"{name} is in no registry"
-        return BaseProof(BaseStatus.UNTRUSTED_REGISTRY, reference=name, digest=digest, detail=detail)
+        return BaseProof(BaseStatus.UNTRUSTED_REGISTRY, reference=name, digest=digest, detail=detail), None
     try:
         signed = _signed(reference.repository, reference.tag, digest, verifier, trusted.base_roles)
     except NotTrusted as error:
-        return BaseProof(BaseStatus.UNSIGNED, reference=name, digest=digest, detail=str(error))
+        return BaseProof(BaseStatus.UNSIGNED, reference=name, digest=digest, detail=str(error)), None
     return _compare(image, name, digest, signed, open_source, limits)
 
 
@@ -155,7 +185,7 @@ def _claim(image: PlatformImage) -> tuple[str, str]:
 
 def _compare(
     image: PlatformImage, name: str, digest: Digest, signed: VerifiedTarget, open_source: Open, limits: Limits
-) -> BaseProof:
+) -> tuple[BaseProof, PlatformImage | None]:
     base = _fetch(signed, image.platform, open_source, limits)
     own, below = image.config.rootfs.diff_ids, base.config.rootfs.diff_ids
     detail = ""
@@ -166,7 +196,8 @@ def _compare(
         detail = f"layer {same + 1} of the base's {len(below)} is not the image's"
     status = BaseStatus.WRONG_LAYERS if detail else BaseStatus.PROVED
     layers = len(below) if status is BaseStatus.PROVED else 0
-    return BaseProof(status, reference=name, digest=digest, role=signed.role, detail=detail, layers=layers)
+    proof = BaseProof(status, reference=name, digest=digest, role=signed.role, detail=detail, layers=layers)
+    return proof, base if status is BaseStatus.PROVED else None
 
 
 def _verify(use: ImageUse, allowed: _Allowed, verifier: Verifier, open_source: Open, limits: Limits) -> VerifiedBase:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from imagegate.policy.gates import (
     always,
+    ancestry,
     base_image,
+    distro,
     dockerfile,
     files,
     licenses,
@@ -15,13 +17,16 @@ from imagegate.policy.gates import (
     passwd_file,
     retrieved_files,
     secret_scans,
+    tag_drift,
     vulnerabilities,
 )
 from imagegate.policy.gates.trigger import Trigger
 
 _MODULES = (
     always,
+    ancestry,
     base_image,
+    distro,
     dockerfile,
     files,
     licenses,
@@ -32,6 +37,7 @@ _MODULES = (
     passwd_file,
     retrieved_files,
     secret_scans,
+    tag_drift,
     vulnerabilities,
 )
 

@@ -85,7 +85,7 @@ def _regexes(value: str) -> tuple[re.Pattern[str], ...]:
 
 
 TRIGGERS = (
-    Trigger("base_image", "not_signed", _not_signed),
-    Trigger("base_image", "not_trusted_registry", _not_trusted_registry),
-    Trigger("base_image", "not_allowed", _not_allowed, (Parameter("allowed", _regexes, required=True),)),
+    Trigger("base_image", "not_signed", _not_signed, beyond=True),
+    Trigger("base_image", "not_trusted_registry", _not_trusted_registry, beyond=True),
+    Trigger("base_image", "not_allowed", _not_allowed, (Parameter("allowed", _regexes, required=True),), beyond=True),
 )

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 UNSUPPORTED: dict[str, tuple[str, ...]] = {
-    "ancestry": (
-        "allowed_base_image_digest",
-        "allowed_base_image_tag",
-        "denylist_ancestor_image_digest",
-        "denylist_ancestor_image_tag",
-        "no_ancestors_analyzed",
-    ),
-    "distro": ("deny",),
     "image_source_drift": ("package_downgraded", "package_removed", "no_related_sources"),
     "packages": ("metadata",),
     "stig": (),
-    "tag_drift": ("packages_added", "packages_removed", "packages_modified"),
 }
 """Of Anchore Enterprise, by gate."""
 

@@ -51,11 +51,11 @@ def _holds(attribute: str, check: str, found: Any, wanted: str, *, engine: bool)
     if attribute in _NUMBERS:
         return COMPARISONS[check](found, _size(wanted))
     if attribute == "distro_version" and not engine:
-        return COMPARISONS[check](_natural(found), _natural(wanted))
+        return COMPARISONS[check](natural(found), natural(wanted))
     return COMPARISONS[check](found, wanted)
 
 
-def _natural(version: str) -> list[tuple[int, str]]:
+def natural(version: str) -> list[tuple[int, str]]:
     """Return a key that puts 9 before 12, which the engine, comparing text, does not."""
     parts = re.findall(r"[0-9]+|[^0-9.]+", version)
     numbers = ((part, part.lstrip("0")) for part in parts)

@@ -14,11 +14,15 @@ Values = Mapping[str, Any]
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """A parameter. read: turns its text into a value, raises ValueError with what is wrong."""
+    """A parameter. read: turns its text into a value, raises ValueError with what is wrong.
+
+    beyond: whether Anchore Engine does not have it.
+    """
 
     name: str
     read: Callable[[str], Any]
     required: bool = False
+    beyond: bool = False
 
 
 def text(value: str) -> str:

@@ -55,7 +55,8 @@ Check = Callable[[Scope, Values], Iterator[Hit]]
 class Trigger(msgspec.Struct, frozen=True):
     """A trigger of a gate. check: yields a Hit for each time that it fires.
 
-    lint: says what is wrong with parameters that are each valid, empty when nothing is.
+    lint: says what is wrong with parameters that are each valid, empty when nothing is. beyond: whether Anchore Engine
+    does not have it.
     """
 
     gate: str
@@ -63,6 +64,7 @@ class Trigger(msgspec.Struct, frozen=True):
     check: Check
     parameters: tuple[Parameter, ...] = ()
     lint: Callable[[Values], str] = lambda _: ""
+    beyond: bool = False
 
 
 def trigger_id(trigger: Trigger, hit: Hit) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from imagegate.model import CvssScore, Package, PackageType, Severity, Vulnerability, VulnerabilityReport
+from imagegate.model import CvssScore, Owner, Package, PackageType, Severity, Vulnerability, VulnerabilityReport
 from imagegate.policy.gates.parameter import (
     COMPARISONS,
     Parameter,
@@ -20,6 +20,7 @@ from imagegate.policy.gates.parameter import (
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger
 
 _SCORES = ("base_score", "exploitability_score", "impact_score")
+_EPSS = ("score", "percentile")
 _LEVELS = {severity.value.lower(): severity.rank for severity in Severity}
 _METADATA = (".dist-info", ".egg-info", ".egg")
 """Ends of the names of what holds a Python package's metadata."""
@@ -69,6 +70,8 @@ def _matches(vulnerability: Vulnerability, scope: Scope, values: Values) -> dict
     exclude = values.get("package_path_exclude")
     if exclude and not vulnerability.package.type.is_os and exclude.match(location(vulnerability.package)):
         return None
+    if not _weighs(vulnerability, scope, values) or not _is_from(vulnerability, scope, values):
+        return None
     if values.get("fix_available", bool(vulnerability.fix)) != bool(vulnerability.fix):
         return None
     details = {"scores": "", "times": "", "vendor_scores": ""}
@@ -82,6 +85,59 @@ def _matches(vulnerability: Vulnerability, scope: Scope, values: Values) -> dict
         details[group] = told
     times = _times(vulnerability, scope, values)
     return None if times is None else details | {"times": times}
+
+
+def _weighs(vulnerability: Vulnerability, scope: Scope, values: Values) -> bool:
+    """Compare the EPSS score where the rule asks. A CVE that FIRST has not scored counts as 0, as on the server."""
+    for name in _EPSS:
+        limit = values.get(f"epss_{name}")
+        if limit is None:
+            continue
+        _require_exploitation(scope, "EPSS")
+        found = getattr(vulnerability.epss, name) if vulnerability.epss else 0.0
+        if not COMPARISONS[values.get(f"epss_{name}_comparison", ">=")](found, limit):
+            return False
+    return True
+
+
+def _is_from(vulnerability: Vulnerability, scope: Scope, values: Values) -> bool:
+    """Say whether the rule is about what the base brought, or this image. What cannot be told apart is asked about."""
+    wanted = values.get("inherited_from_base")
+    if wanted is None:
+        return True
+    _, owner = scope.facts.layer_of(vulnerability.package, vulnerability.package.path)
+    return owner is None or (owner is Owner.BASE) == wanted
+
+
+def _require_exploitation(scope: Scope, feed: str) -> None:
+    report = scope.facts.vulnerabilities
+    if report is not None and feed not in report.exploitation and not scope.missing_passes:
+        where = {
+            "KEV": "CISA's catalog (known_exploited_vulnerabilities.json)",
+            "EPSS": "FIRST's scores (epss_scores-….csv.gz)",
+        }
+        scope.undecided(
+            f"missing_{feed.lower()}",
+            f"the advisory database has no {feed} data; import {where[feed]} with `imagegate db import`",
+        )
+
+
+def _exploited(scope: Scope, _: Values) -> Iterator[Hit]:
+    _require_exploitation(scope, "KEV")
+    for vulnerability in _found(scope, "all"):
+        if vulnerability.exploited:
+            package = vulnerability.package
+            yield Hit(
+                f"Known exploited vulnerability {vulnerability.id} found in {package.type.value} package "
+                f"{location(package)} {package.version}",
+                instance=f"{vulnerability.id}+{_instance(package)}",
+                severity=vulnerability.severity,
+                package=package,
+                vulnerability=vulnerability.id,
+                aliases=vulnerability.aliases,
+                path=package.path,
+                fix=_fix(vulnerability),
+            )
 
 
 def _severity_matches(vulnerability: Vulnerability, scope: Scope, values: Values) -> bool:
@@ -255,9 +311,19 @@ TRIGGERS = (
             Parameter("max_days_since_fix", integer),
             *_score_parameters("vendor_cvss_v3_"),
             Parameter("package_path_exclude", regex),
+            Parameter("inherited_from_base", boolean, beyond=True),
+            *(
+                parameter
+                for name in _EPSS
+                for parameter in (
+                    Parameter(f"epss_{name}_comparison", choice(*COMPARISONS), beyond=True),
+                    Parameter(f"epss_{name}", decimal, beyond=True),
+                )
+            ),
         ),
     ),
     Trigger("vulnerabilities", "stale_feed_data", _stale, (Parameter("max_days_since_sync", integer, required=True),)),
+    Trigger("vulnerabilities", "kev_list", _exploited, beyond=True),
     Trigger("vulnerabilities", "vulnerability_data_unavailable", _unavailable),
     Trigger(
         "vulnerabilities",
