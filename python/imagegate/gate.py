@@ -18,6 +18,7 @@ import msgspec
 from imagegate.errors import TagConflict
 from imagegate.image.source import ImageSource
 from imagegate.model import (
+    AnalysedLayer,
     BaseProof,
     Evaluation,
     ImageRef,
@@ -39,13 +40,14 @@ class Judgement(msgspec.Struct, frozen=True):
     """What `Judge` found out about one image.
 
     base: how far its base was proved, None where no rule asked. packages: how many it has. advisories: when those that
-    it was matched with were last fetched, None where no rule asked.
+    it was matched with were last fetched, None where no rule asked. layers: bottom first.
     """
 
     evaluation: Evaluation
     base: BaseProof | None = None
     packages: int = 0
     advisories: datetime | None = None
+    layers: tuple[AnalysedLayer, ...] = ()
 
 
 class Judge(Protocol):

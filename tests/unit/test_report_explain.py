@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,10 +12,12 @@ from imagegate.model import AnalysedLayer, BaseProof, BaseStatus, Digest, FileEn
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
 from imagegate.policy.waivers import read_waivers
-from imagegate.report.explain import LayerText, RuleText, explain, is_selected
+from imagegate.report import FORMATS, render_text
+from imagegate.report.context import Context, LayerText, RuleText
+from imagegate.report.explain import explain, is_selected
 from imagegate.settings import PolicySettings
 from imagegate.yamlfile import load_yaml
-from tests.unit.policies import LODASH, NAME, NOW, bundle, facts, report, rule, run, vulnerability
+from tests.unit.policies import DIGEST, LODASH, NAME, NOW, bundle, facts, report, rule, run, vulnerability
 
 LOWER, UPPER = Digest("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64)
 VULNERABLE, SETUID = rule("vulnerabilities", "package", package_type="all"), rule("files", "suid_or_guid_set")
@@ -56,12 +57,18 @@ def test_whose_a_finding_is(about: Facts, package: Owner | None, file: Owner | N
     assert (found["vulnerabilities"].owner, found["files"].owner) == (package, file)
 
 
-def told(gate: str, about: Facts, **arguments: Any) -> str:
-    policy = bundle(VULNERABLE, SETUID)
-    evaluation = run(policy, about)
+def context(layer: str = "RUN npm ci") -> Context:
+    return Context(
+        rule_texts={"policies[0].rules[0]": RuleText("p.yaml:7", "package_type `all`")},
+        layers={(DIGEST, LOWER): LayerText(1, 3), (DIGEST, UPPER): LayerText(2, 3, layer)},
+        bases={DIGEST: "registry.example.com/base:1"},
+    )
+
+
+def told(gate: str, about: Facts, known: Context | None = None) -> str:
+    evaluation = run(bundle(VULNERABLE, SETUID), about)
     (finding,) = (each for each in evaluation.findings if each.gate == gate)
-    given = {"rule": RuleText("p.yaml:7", "package_type `all`"), "layer": LayerText(2, 3, "RUN npm ci"), **arguments}
-    return explain(finding, evaluation, base="registry.example.com/base:1", now=NOW, **given)
+    return explain(finding, evaluation, known or context())
 
 
 def test_it_says_what_where_whose_and_what_to_do() -> None:
@@ -104,6 +111,26 @@ def test_findings_are_selected_by_what_a_user_sees(wanted: str) -> None:
 
 
 def test_no_image_can_steer_the_terminal() -> None:
-    text = told("files", known(), layer=LayerText(1, 2, "RUN \x1b[2J\n\rverdict: pass"))
+    text = told("vulnerabilities", known(), context("RUN \x1b[2J\n\rverdict: pass"))
+    assert "layer 2 of 3, made by RUN" in text
     assert "\x1b" not in text
     assert "\nverdict: pass" not in text
+
+
+@pytest.mark.parametrize("form", ["json", "junit", "sarif", "markdown"])
+def test_every_report_says_by_which_rule_whose_and_how_to_let_it_through(form: str) -> None:
+    evaluation = run(bundle(VULNERABLE, SETUID), known())
+    text = FORMATS[form]([evaluation], context())
+    for part in (
+        "p.yaml:7 (r1)", "layer 2 of 3, made by RUN npm ci", "this image", "s, registry.example.com/base:1",
+        "4.17.21", "cve: CVE-2026-1", "CVE-2026-1+lodash", "2026-12-23T23:59:59Z",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_the_text_report_says_in_a_line_by_which_rule_and_whose() -> None:
+    evaluation = run(bundle(VULNERABLE, SETUID), known())
+    text = render_text([evaluation], context(), width=200)
+    assert "by:  p.yaml:7, from this image, layer 2 of 3" in text
+    assert "by:  from the base registry.example.com/base:1, layer 1 of 3" in text
+    assert "imagegate explain" in text

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from imagegate.cli.app import App
 from imagegate.cli.check import published_name
 from imagegate.cli.options import IMAGE, platform_options, policy_options
-from imagegate.cli.verdict import EXIT_CODES
+from imagegate.cli.verdict import EXIT_CODES, Witness
 from imagegate.model import ImageRef, joint_verdict
-
-if TYPE_CHECKING:
-    from imagegate.gate import Judgement
-    from imagegate.model import Finding, PlatformImage
-    from imagegate.policy.model import PolicyBundle
-    from imagegate.report.explain import LayerText, RuleText
 
 
 @click.command()
@@ -45,61 +37,17 @@ def explain(
     from imagegate.report.explain import explain as explained
     from imagegate.report.explain import is_selected
 
-    now = datetime.now(UTC)
-    judge = app.factory.judge(dockerfile)
-    lines = _lines(judge.bundle)
-    judgements = []
+    witness = Witness(app.factory.judge(dockerfile))
     with app.factory.open(image) as source:
         for each in app.factory.resolve(source, all_platforms=all_platforms).images:
-            judgement = judge(each, source, name or published_name(image))
-            judgements.append(judgement)
-            evaluation = judgement.evaluation
-            for finding in evaluation.findings:
-                if wanted and not any(is_selected(finding, words) for words in wanted):
-                    continue
-                text = explained(
-                    finding,
-                    evaluation,
-                    rule=_rule(judge.bundle, finding, lines),
-                    layer=_layer(each, finding),
-                    base=_base(judgement),
-                    dockerfile=str(dockerfile or "Dockerfile"),
-                    now=now,
-                )
-                click.echo(printable(text) + "\n")
-            for problem in evaluation.problems:
-                app.say(f"note: {problem.details}")
-    verdict = joint_verdict([judgement.evaluation for judgement in judgements])
+            witness(each, source, name or published_name(image))
+    context = witness.context(dockerfile, "")
+    for evaluation in witness.evaluations:
+        for finding in evaluation.findings:
+            if not wanted or any(is_selected(finding, words) for words in wanted):
+                click.echo(printable(explained(finding, evaluation, context)) + "\n")
+        for problem in evaluation.problems:
+            app.say(f"note: {problem.details}")
+    verdict = joint_verdict(witness.evaluations)
     click.echo(f"verdict: {verdict.value}")
     return EXIT_CODES[verdict]
-
-
-def _lines(bundle: PolicyBundle) -> dict[str, int]:
-    from imagegate.policy.lint import lines
-
-    return lines(Path(bundle.source).read_text())
-
-
-def _rule(bundle: PolicyBundle, finding: Finding, lines: dict[str, int]) -> RuleText:
-    from imagegate.policy.page import parameters
-    from imagegate.report.explain import RuleText
-
-    rules = bundle.rule_sets[finding.policy_id].rules
-    rule = next((each for each in rules if each.place == finding.rule_place), None)
-    place = f"{bundle.source}:{lines[finding.rule_place]}" if finding.rule_place in lines else bundle.source
-    return RuleText(place, parameters(rule) if rule else "")
-
-
-def _layer(image: PlatformImage, finding: Finding) -> LayerText | None:
-    from imagegate.report.explain import LayerText
-
-    digests = [layer.descriptor.digest for layer in image.layers]
-    if finding.layer not in digests:
-        return None
-    steps = [entry.created_by or "" for entry in image.config.history or () if not entry.empty_layer]
-    number = digests.index(finding.layer)
-    return LayerText(number + 1, len(digests), steps[number] if len(steps) == len(digests) else "")
-
-
-def _base(judgement: Judgement) -> str:
-    return judgement.base.reference if judgement.base else ""

@@ -13,7 +13,7 @@ from imagegate.gate import Judgement, Outcome, undecided
 from imagegate.image.source import ImageSource
 from imagegate.judge import PolicyJudge
 from imagegate.model import Evaluation, PlatformImage, Verdict, joint_verdict
-from imagegate.report.context import Context, Rule
+from imagegate.report.context import Context, LayerText, Rule, RuleText
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.STOP: 1, Verdict.UNDECIDED: 2}
 
@@ -50,7 +50,33 @@ class Witness:
                 for rule_set_id in mapping.rule_set_ids
                 for rule in self.bundle.rule_sets[rule_set_id].rules
             ),
+            rule_texts=self._rule_texts(),
+            layers={
+                (judgement.evaluation.digest, layer.digest): LayerText(number, len(judgement.layers), layer.created_by)
+                for judgement in self.judgements
+                for number, layer in enumerate(judgement.layers, 1)
+            },
+            bases={each.evaluation.digest: each.base.reference for each in self.judgements if each.base},
         )
+
+    def _rule_texts(self) -> dict[str, RuleText]:
+        """Return the rules that found something."""
+        found = {finding.rule_place for each in self.evaluations for finding in each.findings}
+        if not found:
+            return {}
+        from imagegate.policy.lint import lines
+        from imagegate.policy.page import parameters
+
+        source = Path(self.bundle.source)
+        places = lines(source.read_text())
+        return {
+            rule.place: RuleText(
+                f"{source.name}:{places[rule.place]}" if rule.place in places else source.name, parameters(rule)
+            )
+            for rule_set in self.bundle.rule_sets.values()
+            for rule in rule_set.rules
+            if rule.place in found
+        }
 
 
 def publish(

@@ -24,12 +24,29 @@ class Rule(msgspec.Struct, frozen=True):
     mapping: str = ""
 
 
+class RuleText(msgspec.Struct, frozen=True):
+    """A rule for the reader. place: `file:line`; parameters: in words."""
+
+    place: str = ""
+    parameters: str = ""
+
+
+class LayerText(msgspec.Struct, frozen=True):
+    """A layer for the reader. number: from 1; created_by: the step that made it."""
+
+    number: int
+    of: int
+    created_by: str = ""
+
+
 class Context(msgspec.Struct, frozen=True):
     """Facts for the reader; each may be left out.
 
     policy: name and file of the bundle. packages: how many each image has. advisories: when they were last fetched.
     dockerfile: its path, for places in it. next_step: what happened after the verdict, or will.
     rules: those of the policy; a report lists as passed the ones that were in force and found nothing.
+    rule_texts: by `Finding.rule_place`. layers: by the digests of an image and of its layer. bases: the names of the
+    images' proved bases.
     """
 
     policy: str = ""
@@ -38,6 +55,9 @@ class Context(msgspec.Struct, frozen=True):
     dockerfile: str = "Dockerfile"
     next_step: str = ""
     rules: tuple[Rule, ...] = ()
+    rule_texts: Mapping[str, RuleText] = {}
+    layers: Mapping[tuple[Digest, Digest], LayerText] = {}
+    bases: Mapping[Digest, str] = {}
 
 
 class Counts(msgspec.Struct, frozen=True):

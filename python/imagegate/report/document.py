@@ -10,6 +10,7 @@ import msgspec
 
 from imagegate.model import Digest, Evaluation, Verdict, joint_verdict
 from imagegate.report.context import Context, Counts, counts
+from imagegate.report.explain import Explanation, explanations
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class Document(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/r
     policy: str
     advisories: datetime | None
     evaluations: tuple[Evaluation, ...]
+    explanations: tuple[Explanation, ...]
 
 
 def document(evaluations: Sequence[Evaluation], context: Context) -> Document:
@@ -38,7 +40,14 @@ def document(evaluations: Sequence[Evaluation], context: Context) -> Document:
         Summary(evaluation.tag, evaluation.digest, evaluation.platform, evaluation.verdict, counts(evaluation))
         for evaluation in evaluations
     )
-    return Document(joint_verdict(evaluations), summary, context.policy, context.advisories, tuple(evaluations))
+    return Document(
+        joint_verdict(evaluations),
+        summary,
+        context.policy,
+        context.advisories,
+        tuple(evaluations),
+        explanations(evaluations, context),
+    )
 
 
 def render(evaluations: Sequence[Evaluation], context: Context) -> str:

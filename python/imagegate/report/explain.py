@@ -1,68 +1,100 @@
-"""One finding, explained: what, by which rule, where, whose, the smallest fix, and how to let it through."""
+"""One finding, explained: by which rule, where, whose, the smallest fix, and how to let it through."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import msgspec
 
-from imagegate.model import Evaluation, Finding, Owner
+from imagegate.model import Digest, Evaluation, Finding, Owner
+from imagegate.report.context import Context, RuleText
 from imagegate.report.escape import line
 
 _DAYS = 30
 """How long the entries that are ready to paste would hold."""
+_WIDTH = 13
 
 
-class RuleText(msgspec.Struct, frozen=True):
-    """A rule for the reader. place: `file:line`; parameters: in words."""
+class Item(msgspec.Struct, frozen=True):
+    """An item of a policy document's whitelist."""
 
-    place: str = ""
-    parameters: str = ""
-
-
-class LayerText(msgspec.Struct, frozen=True):
-    """A layer for the reader. number: from 1; created_by: the step that made it."""
-
-    number: int
-    of: int
-    created_by: str = ""
+    id: str
+    gate: str
+    trigger_id: str
+    expires_on: str
 
 
-def explain(
-    finding: Finding,
-    evaluation: Evaluation,
-    *,
-    rule: RuleText,
-    layer: LayerText | None,
-    base: str = "",
-    dockerfile: str = "Dockerfile",
-    now: datetime,
-) -> str:
-    """Return the explanation. base: the proved base's name; now: what suggested last days are counted from."""
+class Explanation(msgspec.Struct, frozen=True):
+    """What a reader asks next; empty where nothing is known.
+
+    image: the digest. let_through: by what, when it was. waiver, item: ready to paste, of a finding that was not.
+    """
+
+    image: Digest
+    trigger_id: str
+    rule: str
+    where: str
+    whose: str
+    fix: str
+    let_through: str = ""
+    waiver: str = ""
+    item: Item | None = None
+
+
+def explanation(finding: Finding, evaluation: Evaluation, context: Context) -> Explanation:
+    """Return what is known of a finding."""
+    rule = context.rule_texts.get(finding.rule_place, RuleText())
+    match = finding.allowlisted
+    until = (evaluation.evaluated_at + timedelta(days=_DAYS)).date()
+    return Explanation(
+        image=evaluation.digest,
+        trigger_id=finding.trigger_id,
+        rule=" ".join(filter(None, (rule.place or finding.policy_id, f"({finding.rule_id})", rule.parameters))),
+        where="; ".join(_where(finding, evaluation, context)),
+        whose=_whose(finding, context.bases.get(evaluation.digest, "")),
+        fix=finding.fix,
+        let_through=f"{match.allowlist_name or match.allowlist_id}, item {match.item_id}" if match else "",
+        waiver="" if match else "\n".join(map(line, _waiver(finding, evaluation))),
+        item=None if match else Item("…", finding.gate, finding.trigger_id, f"{until}T23:59:59Z"),
+    )
+
+
+def explain(finding: Finding, evaluation: Evaluation, context: Context) -> str:
+    """Return the explanation as a paragraph."""
+    known = explanation(finding, evaluation, context)
     rows = [
         ("what", finding.message),
-        ("rule", " ".join(filter(None, (rule.place or finding.policy_id, f"({finding.rule_id})", rule.parameters)))),
-        ("where", "; ".join(_where(finding, layer, dockerfile))),
-        ("whose", _whose(finding, base)),
-        ("fix", finding.fix),
-        ("let through", _let_through(finding)),
+        ("rule", known.rule),
+        ("where", known.where),
+        ("whose", known.whose),
+        ("fix", known.fix),
+        ("let through", known.let_through),
     ]
     head = f"{finding.action.value} {finding.gate}/{finding.trigger} {finding.trigger_id}"
-    told = [line(head), *(f"  {name + ':':<12} {line(text)}" for name, text in rows if text)]
-    if not finding.allowlisted:
-        until = (now + timedelta(days=_DAYS)).date()
-        told += [
-            "",
-            "  a waiver, for waivers.yaml:",
-            *(f"    {line(text)}" for text in _waiver(finding, evaluation, now)),
-        ]
-        item = (
-            f'{{"id": "…", "gate": "{finding.gate}", "trigger_id": {msgspec.json.encode(finding.trigger_id).decode()}, '
-            f'"expires_on": "{until}T23:59:59Z"}}'
-        )
+    told = [line(head), *(f"  {name + ':':<{_WIDTH}}{line(text)}" for name, text in rows if text)]
+    if known.item:
+        told += ["", "  a waiver, for waivers.yaml:", *(f"    {text}" for text in known.waiver.splitlines())]
+        item = msgspec.json.encode(known.item).decode()
         told += ["", "  an item of a policy's whitelist:", f"    {line(item)}"]
     return "\n".join(told)
+
+
+def provenance(finding: Finding, evaluation: Evaluation, context: Context) -> str:
+    """Return by which rule, whose and in which layer, in as few words as there are; empty when nothing is known."""
+    rule = context.rule_texts.get(finding.rule_place)
+    layer = context.layers.get((evaluation.digest, finding.layer)) if finding.layer else None
+    base = context.bases.get(evaluation.digest, "")
+    owner = {Owner.BASE: f"from the base {base}".rstrip(), Owner.IMAGE: "from this image", None: ""}[finding.owner]
+    number = f"layer {layer.number} of {layer.of}" if layer else ""
+    return ", ".join(filter(None, (rule.place if rule else "", owner, number)))
+
+
+def explanations(evaluations: Sequence[Evaluation], context: Context) -> tuple[Explanation, ...]:
+    """Return the explanation of every finding, in the order of the evaluations."""
+    return tuple(
+        explanation(finding, evaluation, context) for evaluation in evaluations for finding in evaluation.findings
+    )
 
 
 def is_selected(finding: Finding, wanted: str) -> bool:
@@ -72,13 +104,14 @@ def is_selected(finding: Finding, wanted: str) -> bool:
     return any(name.lower().startswith(wanted.lower()) for name in names if name)
 
 
-def _where(finding: Finding, layer: LayerText | None, dockerfile: str) -> Iterator[str]:
+def _where(finding: Finding, evaluation: Evaluation, context: Context) -> Iterator[str]:
     if finding.line:
-        yield f"{dockerfile}:{finding.line}"
+        yield f"{context.dockerfile}:{finding.line}"
     if finding.package:
         yield f"{finding.package.name} {finding.package.version} ({finding.package.type.value})"
     if finding.path:
         yield finding.path
+    layer = context.layers.get((evaluation.digest, finding.layer)) if finding.layer else None
     if layer:
         step = f", made by {layer.created_by[:120]}" if layer.created_by else ""
         yield f"layer {layer.number} of {layer.of}{step}"
@@ -94,17 +127,12 @@ def _whose(finding: Finding, base: str) -> str:
     return ""
 
 
-def _let_through(finding: Finding) -> str:
-    match = finding.allowlisted
-    return f"{match.allowlist_name or match.allowlist_id}, item {match.item_id}" if match else ""
-
-
-def _waiver(finding: Finding, evaluation: Evaluation, now: datetime) -> Iterator[str]:
+def _waiver(finding: Finding, evaluation: Evaluation) -> Iterator[str]:
     yield "- id: …"
     yield "  owner: …"
     yield "  reason: …"
-    yield f"  created: {now.date()}"
-    yield f"  expires: {(now + timedelta(days=_DAYS)).date()}"
+    yield f"  created: {evaluation.evaluated_at.date()}"
+    yield f"  expires: {(evaluation.evaluated_at + timedelta(days=_DAYS)).date()}"
     if finding.vulnerability:
         yield f"  cve: {finding.vulnerability}"
         if finding.package and finding.package.purl:

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from imagegate.model import Action, Evaluation, Finding, Reason, Verdict
 from imagegate.report.context import Context, Rule, name, place, remark, subject
 from imagegate.report.escape import line, xml
+from imagegate.report.explain import explain
 
 _VERDICT = "verdict"
 
@@ -95,7 +96,9 @@ def _rule_case(
     if stops:
         more = f" and {len(stops) - 1} more" if len(stops) > 1 else ""
         message = xml(line(subject(stops[0])) + more)
-        SubElement(case, "failure", type="stop", message=message).text = xml(_listing(stops, context))
+        SubElement(case, "failure", type="stop", message=message).text = xml(
+            "\n\n".join(explain(finding, evaluation, context) for finding in stops)
+        )
     if others:
         SubElement(case, "system-out").text = xml(_listing(others, context))
 

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from imagegate.model import Action, Evaluation, Finding, Verdict, joint_verdict
 from imagegate.report.context import Context, counts, ordered, place, remark, subject
 from imagegate.report.escape import code
+from imagegate.report.explain import explain
 
 MAX_LENGTH = 60_000
 """Characters. A comment on GitHub may have 65,536; beyond this, findings are counted only."""
 
 _TITLES = {Verdict.PASS: "✅ pass", Verdict.STOP: "⛔ stop", Verdict.UNDECIDED: "⚠️ could not decide"}
+_DETAILS = "\n<details><summary>The stop findings explained, with waivers to paste</summary>\n\n"
+_END = "\n</details>\n"
 _HEADER = "| action | rule | severity | finding | fix |\n|---|---|---|---|---|\n"
 
 
@@ -52,7 +55,9 @@ def _image(evaluation: Evaluation, context: Context, limit: int) -> str:
     ]
     note = remark(evaluation)
     text = "\n\n".join([*head, note] if note else head) + "\n"
-    return text + _table(ordered(evaluation.findings), context, limit - len(text))
+    findings = ordered(evaluation.findings)
+    text += _table(findings, context, limit - len(text))
+    return text + _details(findings, evaluation, context, limit - len(text))
 
 
 def _table(findings: Sequence[Finding], context: Context, room: int) -> str:
@@ -68,6 +73,21 @@ def _table(findings: Sequence[Finding], context: Context, room: int) -> str:
         rows.append(row)
     rest = f"\n…and {len(shown) - len(rows)} more findings.\n" if len(rows) < len(shown) else ""
     return "\n" + (_HEADER + "".join(rows) if rows else "") + rest
+
+
+def _details(findings: Sequence[Finding], evaluation: Evaluation, context: Context, room: int) -> str:
+    """Return the stop findings explained, folded away, as many as there is room for."""
+    told, left = [], room - len(_DETAILS) - len(_END)
+    for finding in findings:
+        if finding.action is not Action.STOP:
+            continue
+        # Indented by four: a block of code in which nothing is markup. (CommonMark 0.31, 4.4.)
+        text = "".join(f"    {row}\n" for row in explain(finding, evaluation, context).splitlines()) + "    \n"
+        left -= len(text)
+        if left < 0:
+            break
+        told.append(text)
+    return _DETAILS + "".join(told) + _END if told else ""
 
 
 def _row(finding: Finding, context: Context) -> str:

@@ -13,10 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from imagegate import __version__
 from imagegate.model import Action, Evaluation, Finding, Problem, Severity, Verdict
 from imagegate.report.context import Context, name, subject
 from imagegate.report.escape import line
+from imagegate.report.explain import Explanation, explanation
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -92,11 +95,20 @@ def _result(finding: Finding, index: dict[str, int], evaluation: Evaluation, con
         "message": {"text": line(f"{severity}{subject(finding)}.{fix}")},
         "locations": [_location(finding, evaluation, context)],
         "partialFingerprints": {"imagegate/v1": _fingerprint(finding)},
+        "properties": _properties(explanation(finding, evaluation, context)),
     }
     if finding.allowlisted:
         why = f"allowlisted by {finding.allowlisted.allowlist_name}/{finding.allowlisted.item_id}"
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": line(why)}]
     return result
+
+
+def _properties(known: Explanation) -> dict[str, Any]:
+    texts = {"rule": known.rule, "where": known.where, "whose": known.whose}
+    properties: dict[str, Any] = {name: line(text) for name, text in texts.items() if text}
+    if known.item:
+        properties |= {"waiver": known.waiver, "allowlistItem": msgspec.to_builtins(known.item)}
+    return properties
 
 
 def _location(finding: Finding, evaluation: Evaluation, context: Context) -> dict[str, Any]:

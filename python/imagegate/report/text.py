@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from imagegate.model import Action, Evaluation, Finding, Severity, Verdict, joint_verdict
 from imagegate.report.context import Context, counts, ordered, place, remark, subject
 from imagegate.report.escape import line
+from imagegate.report.explain import provenance
 
 WARNINGS_SHOWN = 15
 """Warnings beyond these are counted only: what stops an image must not scroll away. Reports to a file have all."""
@@ -88,7 +89,7 @@ def _image(evaluation: Evaluation, context: Context, style: Style, width: int, w
     milder = [finding for finding in findings if finding.action is Action.WARN]
     lines = [_headline(evaluation, style), *_facts(evaluation, context, style, width)]
     body = [_problem(problem.severity, problem.details, width) for problem in evaluation.problems]
-    body += [_finding(finding, context, style, width) for finding in graver + milder[:warnings]]
+    body += [_finding(finding, evaluation, context, style, width) for finding in graver + milder[:warnings]]
     if len(milder) > warnings:
         body.append(
             style.faint(f"{_INDENT}and {len(milder) - warnings} more warnings; --output json=FILE has them all")
@@ -122,7 +123,7 @@ def _problem(severity: str, details: str, width: int) -> str:
     return _fold(line(details), width, first=f"{word:<6}", rest=_INDENT)
 
 
-def _finding(finding: Finding, context: Context, style: Style, width: int) -> str:
+def _finding(finding: Finding, evaluation: Evaluation, context: Context, style: Style, width: int) -> str:
     rule = f"{line(finding.gate)}/{line(finding.trigger)}"
     where = place(finding, context)
     what = line(subject(finding)) + (f" ({line(where)})" if where else "")
@@ -131,9 +132,13 @@ def _finding(finding: Finding, context: Context, style: Style, width: int) -> st
     head = " " * len(f"{finding.action.value:<4}  {rule}  {severity}")
     folded = _fold(what, width, first=head, rest=_INDENT).removeprefix(head)
     painted = f"{style.action(finding.action)}  {style.faint(rule)}  {style.severity(finding.severity)}{folded}"
-    if not finding.fix:
-        return painted
-    return painted + "\n" + _fold(f"fix: {line(finding.fix)}", width, first=_INDENT, rest=f"{_INDENT}     ")
+    lines = [painted]
+    if finding.fix:
+        lines.append(_fold(f"fix: {line(finding.fix)}", width, first=_INDENT, rest=f"{_INDENT}     "))
+    if finding.action is Action.STOP and (told := provenance(finding, evaluation, context)):
+        folded = _fold(f"by:  {line(told)}", width, first=_INDENT, rest=f"{_INDENT}     ")
+        lines += [style.faint(text) for text in folded.splitlines()]
+    return "\n".join(lines)
 
 
 def _next_step(evaluations: Sequence[Evaluation], verdict: Verdict, context: Context) -> str:
@@ -150,7 +155,8 @@ def _next_step(evaluations: Sequence[Evaluation], verdict: Verdict, context: Con
             else "ask who keeps the policy"
         )
         again = " and build again" if stops else ""
-        return fix + again + (f"; {told}" if told else ".")
+        waive = " `imagegate explain` tells more." if stops else ""
+        return fix + again + (f"; {told}" if told else ".") + waive
     return told
 
 
