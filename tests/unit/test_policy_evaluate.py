@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -186,3 +187,36 @@ def test_another_allowlist_item_makes_nothing_worse(items: list[dict[str, Any]],
         return run(policy, known).final_action.rank
 
     assert rank([*items, another]) <= rank(items)
+
+
+RULES = st.lists(
+    st.sampled_from(
+        [
+            WARN,
+            PACKAGES,
+            rule("dockerfile", "effective_user", "GO", users="root", type="blacklist"),
+            rule("files", "suid_or_guid_set", "WARN"),
+            rule("packages", "required_package", "STOP", name="nothing"),
+            rule("vulnerabilities", "stale_feed_data", "WARN", max_days_since_sync="1"),
+            rule("malware", "scans"),
+            rule("base_image", "not_signed"),
+        ]
+    ),
+    max_size=6,
+)
+
+
+@given(RULES, st.randoms(use_true_random=False))
+def test_the_verdict_depends_on_the_rules_and_not_on_their_order(rules: list[dict[str, Any]], random: Random) -> None:
+    known = facts(packages=(LODASH,), report=report(vulnerability()))
+    numbered = [{**each, "id": f"r{number}"} for number, each in enumerate(rules)]
+    shuffled = random.sample(numbered, len(numbered))
+
+    def judged(ordered: list[dict[str, Any]]) -> tuple[Any, ...]:
+        evaluation = run(bundle(*ordered), known)
+        told = sorted((each.rule_id, each.trigger_id, each.message, each.action.value) for each in evaluation.findings)
+        problems = sorted(problem.details for problem in evaluation.problems)
+        return evaluation.verdict, evaluation.final_action, told, problems
+
+    assert judged(numbered) == judged(shuffled) == judged(numbered)
+    assert run(bundle(*numbered), known) == run(bundle(*numbered), known)

@@ -104,7 +104,8 @@ def test_text_has_verdict_then_stops_then_warnings_then_the_next_step() -> None:
         "      fix: upgrade minimist to 1.2.6\n"
         "warn  dockerfile/instruction  no HEALTHCHECK\n"
         "\n"
-        "next: fix the 2 stop findings and build again; nothing was copied, signed or tagged. `imagegate explain` tells\n"
+        "next: fix the 2 stop findings and build again; nothing was copied, signed or tagged. "
+        "`imagegate explain` tells\n"
         "      more."
     )
 
