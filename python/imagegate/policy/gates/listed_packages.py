@@ -26,19 +26,19 @@ _NPM = _Words(PackageType.NPM, "npms", "NPM", "NPM", "NPMNOTLATEST ", "NPM")
 _GEM = _Words(PackageType.GEM, "ruby_gems", "GEM", "Gem", "", "GEM")
 
 
-def _installed(scope: Scope, words: _Words) -> Iterator[Package]:
-    """Yield each name and version once."""
+def _installed(scope: Scope, words: _Words, *, every: bool = False) -> Iterator[Package]:
+    """Yield each name and version once. every: as often as it is installed."""
     seen = set()
     for package in scope.facts.analysis.packages:
-        if package.type is words.type and (package.name, package.version) not in seen:
+        if package.type is words.type and (every or (package.name, package.version) not in seen):
             seen.add((package.name, package.version))
             yield package
 
 
 def _newer(words: _Words) -> Check:
     def check(scope: Scope, _: Values) -> Iterator[Hit]:
-        for package, listed in _listed(scope, words):
-            if listed and package.version != listed.latest:
+        for package, listed in _listed(scope, words, every=scope.engine):
+            if listed and package.version and package.version != listed.latest:
                 yield Hit(
                     f"{words.newer}Package ({package.name}) version ({package.version}) installed but is not the "
                     f"latest version ({listed.latest})",
@@ -80,11 +80,11 @@ def _bad_version(words: _Words) -> Check:
     return check
 
 
-def _listed(scope: Scope, words: _Words) -> Iterator[tuple[Package, ListedPackage | None]]:
+def _listed(scope: Scope, words: _Words, *, every: bool = False) -> Iterator[tuple[Package, ListedPackage | None]]:
     """Yield each package with its entry. Without a list nothing can be said, which the engine takes for nothing."""
     listing = scope.facts.listing
     known = listing.get(words.type) if listing else None
-    installed = list(_installed(scope, words))
+    installed = list(_installed(scope, words, every=every))
     if known is None:
         if installed and not scope.engine:
             scope.undecided(
