@@ -48,7 +48,7 @@ class Spool:
                     file.write(chunk)
         except OSError as error:
             raise AnalysisError(
-                f"{path} cannot be unpacked for syft", why=str(error), hint="TMPDIR says where temporary files go."
+                f"{path} cannot be unpacked", why=str(error), hint="TMPDIR says where temporary files go."
             ) from error
         self.md5[path] = md5.hexdigest()
 

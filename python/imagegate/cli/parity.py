@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,16 +49,21 @@ def golden(app: App, directory: Path) -> int:
 
 def _facts(app: App, recording: Recording, image: str) -> Facts:
     """Analyse an image of the recording as the engine's configuration says."""
+    from imagegate.analysis.spool import Spool
+    from imagegate.analysis.tarstream import TarStream
     from imagegate.image.reference import parse
     from imagegate.parity import feeds
     from imagegate.parity.golden import as_engine_sees
     from imagegate.policy.facts import Facts
+    from imagegate.settings import Limits
 
     dockerfile = recording.dockerfile(image)
-    with tempfile.TemporaryDirectory(prefix="imagegate-") as unpacked:
-        with tarfile.open(recording.layout(image)) as tar:
-            tar.extractall(unpacked, filter="data")
-        with app.factory.open(parse(f"oci:{unpacked}")) as source:
+    with Spool() as spool:
+        with recording.layout(image).open("rb") as file:
+            tar = TarStream(file, Limits())
+            for member in tar:
+                spool.add(member, tar)
+        with app.factory.open(parse(f"oci:{spool.root}")) as source:
             (resolved,) = app.factory.resolve(source).images
             analysis = as_engine_sees(app.factory.analyze(resolved, source, recording.settings()))
     return Facts(

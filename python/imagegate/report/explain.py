@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -75,7 +76,7 @@ def explain(finding: Finding, evaluation: Evaluation, context: Context) -> str:
     told = [line(head), *(f"  {name + ':':<{_WIDTH}}{line(text)}" for name, text in rows if text)]
     if known.item:
         told += ["", "  a waiver, for waivers.yaml:", *(f"    {text}" for text in known.waiver.splitlines())]
-        item = msgspec.json.encode(known.item).decode()
+        item = _json(msgspec.to_builtins(known.item))
         told += ["", "  an item of a policy's whitelist:", f"    {line(item)}"]
     return "\n".join(told)
 
@@ -127,6 +128,11 @@ def _whose(finding: Finding, base: str) -> str:
     return ""
 
 
+def _json(value: object) -> str:
+    # The standard library's, because names of files may hold what is no Unicode.
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _waiver(finding: Finding, evaluation: Evaluation) -> Iterator[str]:
     yield "- id: …"
     yield "  owner: …"
@@ -137,9 +143,9 @@ def _waiver(finding: Finding, evaluation: Evaluation) -> Iterator[str]:
         yield f"  cve: {finding.vulnerability}"
         if finding.package and finding.package.purl:
             bare = finding.package.purl.partition("?")[0].rpartition("@")[0]
-            yield f"  purl: {msgspec.json.encode(bare).decode()}"
+            yield f"  purl: {_json(bare)}"
     else:
         yield f"  rule: {finding.gate}/{finding.trigger}"
         if finding.path:
-            yield f"  path: {msgspec.json.encode(finding.path).decode()}"
-    yield f"  image: {msgspec.json.encode(evaluation.tag.rpartition(':')[0]).decode()}"
+            yield f"  path: {_json(finding.path)}"
+    yield f"  image: {_json(evaluation.tag.rpartition(':')[0])}"
