@@ -18,7 +18,7 @@ def main() -> None:
     """Copy."""
     reference, repository, *tags = sys.argv[1:]
     progress = NoProgress()
-    factory = Factory(config.load(flags={}, environ=config.environment()).settings, progress)
+    factory = Factory(config.load(flags={}, environ=config.environment()).settings, progress, print)
     with factory.open(parse(reference)) as source:
         image = factory.resolve(source)
         destination = factory.destination(parse_repository(repository))

@@ -32,6 +32,10 @@ RESERVED_VARIABLES = frozenset(
         "IMAGEGATE_REGISTRY_HOST",
         "IMAGEGATE_REGISTRY_USER",
         "IMAGEGATE_REGISTRY_PASSWORD",
+        "IMAGEGATE_ANCHORE_USER",
+        "IMAGEGATE_ANCHORE_PASSWORD",
+        "IMAGEGATE_ANCHORE_API_KEY",
+        "IMAGEGATE_ANCHORE_TOKEN",
     }
 )
 """Variables that are no settings: where settings are, and secrets, which have no place in a settings file."""
@@ -59,6 +63,8 @@ SITE_DECIDES = (
     "notary.roles",
     "advisories",
     "analysis.malware",
+    "scanner",
+    "anchore",
     "hosts",
 )
 """Groups of keys that say what is trusted. Where the site sets one of a group, a project may set none of it; a host is

@@ -74,6 +74,17 @@ class AdvisoryError(ImagegateError):
     """The advisory database is absent, damaged, or lacks what was asked."""
 
 
+class AnchoreError(ImagegateError):
+    """An Anchore server refused a request, failed to analyse, or answered with what its API does not say.
+
+    status: the HTTP status, 0 for none; words: what the server said.
+    """
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "", status: int = 0, words: str = "") -> None:
+        super().__init__(what, why=why, hint=hint)
+        self.status, self.words = status, words
+
+
 class PolicyError(ImagegateError):
     """A policy document is invalid, or no rule of it decides about the image."""
 

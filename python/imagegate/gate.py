@@ -59,7 +59,10 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class Stages:
-    """The real servers, or stand-ins for them, that the line runs over."""
+    """The real servers, or stand-ins for them, that the line runs over.
+
+    announce: told of every image before the first is judged, where judging is somebody else's slow work.
+    """
 
     open: Callable[[ImageRef], ImageSource]
     resolve: Callable[[ImageSource], ResolvedImage]
@@ -69,6 +72,7 @@ class Stages:
     verifier: Callable[[], Verifier]
     progress: Progress
     clock: Callable[[], datetime]
+    announce: Callable[[PlatformImage, ImageSource, str], None] | None = None
 
 
 class Promotion(msgspec.Struct, frozen=True):
@@ -99,6 +103,9 @@ def gate(reference: ImageRef, promotion: Promotion, stages: Stages, *, dry_run: 
         image = stages.resolve(source)
         destination = stages.destination(promotion.repository)
         _refuse_overwriting(destination, image, promotion)
+        if stages.announce:
+            for each in image.images:
+                stages.announce(each, source, f"{promotion.repository}:{promotion.tags[0]}")
         judgements = judge_all(image, source, promotion, stages.judge)
         evaluations = tuple(judgement.evaluation for judgement in judgements)
         verdict = joint_verdict(evaluations)

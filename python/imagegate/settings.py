@@ -149,10 +149,30 @@ class Docker(_Section, frozen=True):
     timeout: float = 600.0
 
 
+class Anchore(_Section, frozen=True):
+    """An Anchore server. url: with or without the API's version, which `auto` finds out.
+
+    account: whose images; empty: the login's own. oauth: log in with a token that the server gives for the password.
+    staging: `registry/repository` that images are pushed to for the server to pull; empty: it pulls them from where they
+    are.
+    policy: id of the server's policy; empty: its active one. timeout: seconds for one analysis, queue and all.
+    """
+
+    url: str = ""
+    api: Literal["auto", "v1", "v2"] = "auto"
+    account: str = ""
+    oauth: bool = False
+    staging: str = ""
+    policy: str = ""
+    timeout: float = 3600.0
+
+
 class Settings(_Section, frozen=True):
     """All settings."""
 
     platform: str = "linux/amd64"
+    scanner: Literal["local", "anchore"] = "local"
+    """Who analyses and evaluates: this machine, or the Anchore server."""
     hosts: dict[str, Host] = {}
     limits: Limits = Limits()
     http: Http = Http()
@@ -163,3 +183,4 @@ class Settings(_Section, frozen=True):
     policy: PolicySettings = PolicySettings()
     trusted: Trusted = Trusted()
     notary: NotarySettings = NotarySettings()
+    anchore: Anchore = Anchore()

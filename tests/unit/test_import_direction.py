@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "python" / "imagegate"
 ADAPTERS = ("anchore", "trust.notary", "registry", "inventory", "report")
-INTERFACES = ("registry.destination", "trust.signing", "image.source")
+INTERFACES = ("anchore.server", "registry.destination", "trust.signing", "image.source")
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -48,7 +48,7 @@ class App:
         """The one place that names the concrete classes behind the interfaces."""
         from imagegate.cli.factory import Factory
 
-        return Factory(self.settings, self.progress)
+        return Factory(self.settings, self.progress, self.say)
 
     def say(self, text: str) -> None:
         """Print a message for a person on standard error, unless asked to be quiet."""

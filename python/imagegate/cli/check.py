@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -33,12 +34,16 @@ def check(
     """
     reports = split_outputs(outputs)
     judge = Witness(app.factory.judge(dockerfile))
-    for reference in images:
-        with app.factory.open(reference) as source:
-            image = app.factory.resolve(source, all_platforms=all_platforms)
-            published = name or published_name(reference)
-            for each in image.images:
-                judge(each, source, published)
+    with ExitStack() as stack:
+        found = []
+        for reference in images:
+            source = stack.enter_context(app.factory.open(reference))
+            resolved = app.factory.resolve(source, all_platforms=all_platforms)
+            found += [(image, source, name or published_name(reference)) for image in resolved.images]
+        for each in found:
+            judge.announce(*each)
+        for each in found:
+            judge(*each)
     publish(app, judge, reports, dockerfile=dockerfile)
     return EXIT_CODES[joint_verdict(judge.evaluations)]
 

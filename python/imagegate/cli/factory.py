@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from imagegate.progress import Progress
 from imagegate.settings import Settings
 
 if TYPE_CHECKING:
+    from imagegate.anchore.client import AnchoreClient
     from imagegate.build.builder import Builder
     from imagegate.dockerfile import Dockerfile
     from imagegate.http.client import HttpClient
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from imagegate.policy.facts import Previous
     from imagegate.policy.waivers import Waiver
     from imagegate.registry.destination import Destination
+    from imagegate.server_judge import ServerJudge
     from imagegate.settings import AnalysisSettings
     from imagegate.trust.base import VerifiedBase
     from imagegate.trust.signing import Signer, Verifier
@@ -49,8 +51,9 @@ if TYPE_CHECKING:
 class Factory:
     """Makes what the verbs need from the settings, each thing once and only when it is asked for."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
-        self._settings, self._progress = settings, progress
+    def __init__(self, settings: Settings, progress: Progress, say: Callable[[str], None]) -> None:
+        """say: tells a person how far a server is."""
+        self._settings, self._progress, self._say = settings, progress, say
 
     @cached_property
     def cache_directory(self) -> Path:
@@ -157,8 +160,52 @@ class Factory:
             )
         return load_bundle(find(named), allow_deprecated=self._settings.policy.allow_deprecated)
 
-    def judge(self, dockerfile: Path | None) -> PolicyJudge:
-        """Return the judge of the policy in force; a Dockerfile that cannot be read is an error before any work."""
+    def judge(self, dockerfile: Path | None) -> PolicyJudge | ServerJudge:
+        """Return the judge that the settings name; a Dockerfile that cannot be read is an error before any work."""
+        return self.server_judge(dockerfile) if self._settings.scanner == "anchore" else self.local_judge(dockerfile)
+
+    def server_judge(self, dockerfile: Path | None) -> ServerJudge:
+        """Return the judge over the Anchore server. Raises ConfigError when none is set."""
+        from imagegate.server_judge import ServerJudge
+
+        if dockerfile:
+            self.dockerfile(dockerfile)
+        return ServerJudge(
+            server=self.anchore(),
+            settings=self._settings.anchore,
+            policy=self._settings.policy,
+            dockerfile=dockerfile.read_text() if dockerfile else "",
+            destination=self.destination,
+            progress=self._progress,
+            say=self._say,
+            clock=lambda: datetime.now(UTC),
+        )
+
+    def anchore(self) -> AnchoreClient:
+        """Return the client of the Anchore server. Raises ConfigError when none is set."""
+        from imagegate.anchore.client import connect
+        from imagegate.anchore.login import AnchoreLogin
+        from imagegate.anchore.session import LONGEST, Session, in_words
+        from imagegate.http.client import HttpClient
+
+        settings = self._settings.anchore
+        if not settings.url:
+            raise ConfigError("no Anchore server is set", hint="Set anchore.url, or IMAGEGATE_ANCHORE_URL.")
+
+        def session(base_url: str) -> Session:
+            http = HttpClient(
+                self._settings.http,
+                self._settings.hosts,
+                login=lambda fetch: AnchoreLogin(os.environ, fetch, base_url, oauth=settings.oauth),
+                tell=in_words,
+                longest=LONGEST,
+            )
+            return Session(http, base_url, account=settings.account)
+
+        return connect(settings.url, settings.api, session)
+
+    def local_judge(self, dockerfile: Path | None) -> PolicyJudge:
+        """Return the judge of the policy in force, evaluated here."""
         from imagegate.judge import PolicyJudge
         from imagegate.policy.demands import settings_for
 

@@ -98,6 +98,7 @@ def _run(
         open=factory.open_pushable,
         resolve=lambda source: factory.resolve(source, all_platforms=all_platforms),
         judge=judge,
+        announce=judge.announce,
         destination=factory.destination,
         signer=factory.signer,
         verifier=factory.verifier,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,16 +16,24 @@ from imagegate.judge import PolicyJudge
 from imagegate.model import Evaluation, PlatformImage, Verdict, joint_verdict
 from imagegate.report.context import Context, LayerText, Rule, RuleText
 
+if TYPE_CHECKING:
+    from imagegate.server_judge import ServerJudge
+
 EXIT_CODES = {Verdict.PASS: 0, Verdict.STOP: 1, Verdict.UNDECIDED: 2}
 
 
 class Witness:
     """A judge whose judgements are kept for the report."""
 
-    def __init__(self, judge: PolicyJudge) -> None:
-        self.bundle = judge.bundle
+    def __init__(self, judge: PolicyJudge | ServerJudge) -> None:
+        self.bundle = judge.bundle if isinstance(judge, PolicyJudge) else None
         self._judge = judge
         self.judgements: list[Judgement] = []
+
+    def announce(self, image: PlatformImage, source: ImageSource, name: str) -> None:
+        """Let slow work on an image begin that will be judged."""
+        if not isinstance(self._judge, PolicyJudge):
+            self._judge.announce(image, source, name)
 
     def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
         judgement = self._judge(image, source, name)
@@ -39,15 +48,16 @@ class Witness:
         """Return what a report says beside the evaluations."""
         fetched = [judgement.advisories for judgement in self.judgements if judgement.advisories]
         return Context(
-            policy=f"{self.bundle.name} ({self.bundle.source})",
+            policy=f"{self.bundle.name} ({self.bundle.source})" if self.bundle else "",
             packages={judgement.evaluation.digest: judgement.packages for judgement in self.judgements},
             advisories=min(fetched, default=None),
             dockerfile=str(dockerfile or "Dockerfile"),
             next_step=next_step,
             rules=tuple(
                 Rule(rule.gate, rule.trigger, rule_set_id, rule.id, rule.action, mapping.images.name)
-                for mapping in self.bundle.mappings
+                for mapping in (self.bundle.mappings if self.bundle else ())
                 for rule_set_id in mapping.rule_set_ids
+                if self.bundle
                 for rule in self.bundle.rule_sets[rule_set_id].rules
             ),
             rule_texts=self._rule_texts(),
@@ -62,7 +72,7 @@ class Witness:
     def _rule_texts(self) -> dict[str, RuleText]:
         """Return the rules that found something."""
         found = {finding.rule_place for each in self.evaluations for finding in each.findings}
-        if not found:
+        if not found or self.bundle is None:
             return {}
         from imagegate.policy.lint import lines
         from imagegate.policy.page import parameters

@@ -37,6 +37,22 @@ class Fetch(Protocol):
     ) -> tuple[int, bytes]: ...
 
 
+class Authenticates(Protocol):
+    """Logs in to hosts. Every method but `forget` raises AuthenticationFailed."""
+
+    def header(self, host: str, scope: str) -> str:
+        """Return the `Authorization` header to begin with, "" for none."""
+
+    def answer(self, host: str, scope: str, challenge_header: str) -> str:
+        """Return the header that answers a 401; the same as before when there is no other."""
+
+    def login(self, host: str) -> Login | None:
+        """Return the login that is used for a host, for errors that say whose it was."""
+
+    def forget(self, host: str, scope: str) -> None:
+        """Drop a token that the host no longer takes."""
+
+
 def parse_challenge(header: str) -> Challenge | None:
     """Return the challenge that we can answer best, Bearer before Basic; None when there is none."""
     starts = list(re.finditer(r"(?:^|,)\s*(Bearer|Basic)(?=\s|$)", header, re.IGNORECASE))

@@ -13,9 +13,9 @@ import urllib3
 
 from imagegate import __version__
 from imagegate.errors import AuthenticationFailed, NetworkError, RegistryError
-from imagegate.http.auth import Authenticator
+from imagegate.http.auth import Authenticates, Authenticator, Fetch
 from imagegate.http.credentials import CredentialStore
-from imagegate.http.transport import Response, Sized, Transport
+from imagegate.http.transport import LONGEST_ANSWER, Response, Sized, Transport
 from imagegate.settings import Host, Http
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
@@ -30,9 +30,22 @@ Body = bytes | Callable[[], Sized]
 class HttpClient:
     """One per run. Safe to use from several threads."""
 
-    def __init__(self, http: Http, hosts: Mapping[str, Host], credentials: CredentialStore | None = None) -> None:
-        self._http, self._hosts = http, hosts
-        self._authenticator = Authenticator(credentials or CredentialStore(), self._fetch_token)
+    def __init__(
+        self,
+        http: Http,
+        hosts: Mapping[str, Host],
+        credentials: CredentialStore | None = None,
+        *,
+        login: Callable[[Fetch], Authenticates] | None = None,
+        tell: Callable[[bytes], str] | None = None,
+        longest: int = LONGEST_ANSWER,
+    ) -> None:
+        """login: in place of a registry's way to log in. tell: reads what a server says of an error, in place of the
+        distribution specification's form. longest: bytes of an answer that is read whole."""
+        self._http, self._hosts, self._longest = http, hosts, longest
+        self._tell = tell or _words
+        store = credentials or CredentialStore()
+        self._authenticator = login(self._fetch_token) if login else Authenticator(store, self._fetch_token)
         self._transport = Transport(hosts)
 
     def base_url(self, host: str) -> str:
@@ -63,7 +76,7 @@ class HttpClient:
             if response is not None and response.status_code not in RETRIED:
                 return response
             if response is not None:
-                trouble = f"status {response.status_code}{_excerpt(response)}"
+                trouble = f"status {response.status_code}{self._excerpt(response)}"
             attempt += 1
             pause = self._pause(attempt, response)
             if response is not None:
@@ -124,7 +137,7 @@ class HttpClient:
                 raise self._refused(host, 401)
             response = self._send(method, url, {**headers, "Authorization": answer}, data, stream, deadline)
         if response.status_code in (401, 403):
-            detail = _excerpt(response)
+            detail = self._excerpt(response)
             response.close()
             raise self._refused(host, response.status_code, detail)
         return response
@@ -153,6 +166,7 @@ class HttpClient:
                 body=data() if callable(data) else data,
                 timeout=self._timeouts(deadline),
                 stream=stream,
+                longest=self._longest,
             )
             location = response.headers.get("Location", "")
             if response.status_code not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
@@ -168,6 +182,14 @@ class HttpClient:
     def _timeouts(self, deadline: float) -> tuple[float, float]:
         left = max(deadline - time.monotonic(), 0.5)
         return min(self._http.connect_timeout, left), min(self._http.read_timeout, left)
+
+    def _excerpt(self, response: Response) -> str:
+        """Return what the server says, in a few words."""
+        try:
+            words = self._tell(next(response.iter_content(4096), b""))
+        except urllib3.exceptions.HTTPError:
+            words = ""
+        return f", {words}" if words else ""
 
     def _pause(self, attempt: int, response: Response | None) -> float:
         """Return seconds to wait: exponential with full jitter, or what the server asks for. (RFC 9110, 10.2.3.)"""
@@ -225,13 +247,13 @@ def _reason(error: BaseException) -> str:
     return text[:300] or type(inner).__name__
 
 
-def _excerpt(response: Response) -> str:
-    """Return what the server says, in a few words, when it says it in the distribution specification's form."""
+def _words(raw: bytes) -> str:
+    """Return what a server says in the distribution specification's form, empty when it says nothing in it."""
     try:
-        errors = msgspec.json.decode(next(response.iter_content(4096), b""), type=dict[str, list[dict[str, Any]]])
+        errors = msgspec.json.decode(raw, type=dict[str, list[dict[str, Any]]])
         first = errors["errors"][0]
-        return f", {first.get('code', '')} {first.get('message', '')}".rstrip()[:200]
-    except (msgspec.MsgspecError, KeyError, IndexError, urllib3.exceptions.HTTPError):
+        return f"{first.get('code', '')} {first.get('message', '')}".strip()[:200]
+    except (msgspec.MsgspecError, KeyError, IndexError):
         return ""
 
 

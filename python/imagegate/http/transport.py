@@ -16,7 +16,7 @@ from imagegate.errors import ConfigError
 from imagegate.settings import Host
 
 _POOL = 8
-_LONGEST_ANSWER = 4 * 1024**2
+LONGEST_ANSWER = 4 * 1024**2
 """Bytes of an answer that is read whole: tokens, keys, what a server says of an error. Content is read as a stream."""
 
 
@@ -31,8 +31,8 @@ class Sized(Protocol):
 class Response:
     """An answer. Its body is read by `content`, `iter_content` or `raw`; close it when it was not read to the end."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, method: str, url: str) -> None:
-        self.raw, self.method, self.url = raw, method, url
+    def __init__(self, raw: urllib3.BaseHTTPResponse, method: str, url: str, longest: int) -> None:
+        self.raw, self.method, self.url, self._longest = raw, method, url, longest
         self.status_code = raw.status
         self.headers: Mapping[str, str] = raw.headers
         self._content: bytes | None = None
@@ -41,9 +41,9 @@ class Response:
     def content(self) -> bytes:
         """The whole body, of an answer that is no content. Raises urllib3's HTTPError: it breaks off, or has no end."""
         if self._content is None:
-            body = self.raw.read(_LONGEST_ANSWER + 1)
-            if len(body) > _LONGEST_ANSWER:
-                raise urllib3.exceptions.HTTPError(f"an answer of more than {_LONGEST_ANSWER} bytes")
+            body = self.raw.read(self._longest + 1)
+            if len(body) > self._longest:
+                raise urllib3.exceptions.HTTPError(f"an answer of more than {self._longest} bytes")
             self._content = body
         return self._content
 
@@ -85,8 +85,11 @@ class Transport:
         body: bytes | Sized | None,
         timeout: tuple[float, float],
         stream: bool,
+        longest: int = LONGEST_ANSWER,
     ) -> Response:
         """Send one request, and follow nothing. timeout: to connect, and between two reads, in seconds.
+
+        longest: bytes of an answer that is read whole.
 
         Raises urllib3's HTTPError, ConfigError for a CA file that is none.
         """
@@ -106,7 +109,7 @@ class Transport:
             preload_content=False,
             decode_content=False,
         )
-        response = Response(raw, method, url)
+        response = Response(raw, method, url, longest)
         if not stream:
             with response:
                 _ = response.content

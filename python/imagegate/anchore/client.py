@@ -1,0 +1,253 @@
+"""An Anchore server by its API, version 1 or 2. (`server.AnchoreServer` has the interface.)"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from imagegate.anchore import wire
+from imagegate.anchore.server import ServerCheck, ServerImage, ServerPolicy, ServerVersion, ServiceState
+from imagegate.anchore.session import Session
+from imagegate.errors import AnchoreError
+from imagegate.model import Digest, RegistryRef
+
+MakeSession = Callable[[str], Session]
+"""Makes the session of a base URL, which ends with the API's version."""
+
+_VERSIONS = ("v2", "v1")
+
+
+def connect(url: str, api: str, make: MakeSession) -> AnchoreClient:
+    """Return the client of a server. url: with or without the API's version; api: `v1`, `v2` or `auto`.
+
+    `auto` takes the version that the URL names, or the newest that the server answers to: Enterprise since 5.0 has v2
+    alone, Engine v1 alone. Raises AnchoreError when it is neither, AuthenticationFailed, NetworkError.
+    """
+    trimmed = url.rstrip("/")
+    head, _, last = trimmed.rpartition("/")
+    named = last if last in _VERSIONS else ""
+    root = head if named else trimmed
+    wanted = named if api == "auto" else api
+    if wanted:
+        return _CLIENTS[wanted](make(f"{root}/{wanted}"))
+    for version in _VERSIONS:
+        session = make(f"{root}/{version}")
+        try:
+            session.get("/version")
+        except AnchoreError as error:
+            if error.status != 404:
+                raise
+            continue
+        return _CLIENTS[version](session)
+    raise AnchoreError(
+        f"{urlsplit(url).netloc} is no Anchore server",
+        why=f"it answers neither {root}/v2/version nor {root}/v1/version",
+        hint="Set anchore.url to the API's address; anchore.api names its version.",
+    )
+
+
+class AnchoreClient:
+    """What both versions share. The classes below name paths and parameters."""
+
+    api = ""
+    _spec = ""
+    _policy_parameter = ""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def version(self) -> ServerVersion:
+        """Return the versions of program and API."""
+        about = self.session.get("/version")
+        try:
+            return ServerVersion(
+                self.api, str(about["service"]["version"]), str(about["db"].get("schema_version") or "")
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise AnchoreError(f"{self.session.host} does not tell its version", why=str(about)[:200]) from error
+
+    def services(self) -> tuple[ServiceState, ...]:
+        """Return the state of every service."""
+        states = (self.session.get("/system") or {}).get("service_states") or ()
+        return tuple(
+            ServiceState(
+                str(each.get("servicename") or each.get("service_name") or ""),
+                bool(each.get("status")) and bool((each.get("service_detail") or {}).get("up", True)),
+                str(each.get("status_message") or ""),
+            )
+            for each in states
+        )
+
+    def add(self, image: RegistryRef, tag: str, dockerfile: str = "", *, force: bool = False) -> ServerImage:
+        """Submit an image by its digest. (`AnchoreServer.add`.)"""
+        source: dict[str, Any] = {self._pull: f"{image.repository}@{image.digest}", "tag": tag}
+        if dockerfile:
+            source["dockerfile"] = base64.b64encode(dockerfile.encode()).decode()
+        query: dict[str, Any] = {self._autosubscribe: False} | ({"force": True} if force else {})
+        return wire.image(self.session.send("POST", "/images", query, {"source": {"digest": source}}))
+
+    def image(self, digest: Digest) -> ServerImage | None:
+        """Return an image, None when the server does not know it."""
+        try:
+            return wire.image(self.session.get(f"/images/{digest}"))
+        except AnchoreError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def images(self) -> tuple[ServerImage, ...]:
+        """Return every image of the account."""
+        return tuple(map(wire.image, self._items(self.session.get("/images"))))
+
+    def delete_image(self, digest: Digest, *, force: bool = False) -> None:
+        """Delete an image. Raises AnchoreError with the server's reason when it keeps it."""
+        answer = self.session.send("DELETE", f"/images/{digest}", {"force": True} if force else None)
+        if isinstance(answer, dict) and answer.get("status") == "delete_failed":
+            raise AnchoreError(f"the server keeps {digest}", why=str(answer.get("detail") or ""))
+
+    def content(self, digest: Digest, kind: str) -> list[dict[str, Any]]:
+        """Return what the image holds of a kind (`os`, `npm`, `files` …), as the server says it."""
+        answer = self.session.get(f"/images/{digest}/content/{kind}")
+        return list(answer.get("content") or ()) if isinstance(answer, dict) else []
+
+    def vulnerabilities(self, digest: Digest, kind: str = "all", *, vendor_only: bool = False) -> list[dict[str, Any]]:
+        """Return the image's vulnerabilities, as the server says them. vendor_only: without what is not to be fixed."""
+        answer = self.session.get(f"/images/{digest}/vuln/{kind}", {"vendor_only": vendor_only})
+        if not isinstance(answer, dict) or not isinstance(answer.get("vulnerabilities"), list):
+            raise AnchoreError(f"the server's vulnerabilities of {digest} cannot be read")
+        return list(answer["vulnerabilities"])
+
+    def check(self, digest: Digest, tag: str, policy_id: str = "", base_digest: str = "") -> ServerCheck:
+        """Evaluate an image. (`AnchoreServer.check`.)"""
+        query: dict[str, Any] = {"tag": tag, "detail": True, "history": False}
+        if policy_id:
+            query[self._policy_parameter] = policy_id
+        return self._check(f"/images/{digest}/check", query, digest, tag, base_digest)
+
+    def policies(self) -> Sequence[ServerPolicy]:
+        """Return all policies, without their documents."""
+        return tuple(map(wire.policy, self._items(self.session.get("/policies", {"detail": False}))))
+
+    def policy(self, policy_id: str) -> ServerPolicy | None:
+        """Return a policy with its document, None when there is none of this id."""
+        try:
+            return wire.policy(self.session.get(f"/policies/{policy_id}", {"detail": True}))
+        except AnchoreError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def add_policy(self, document: dict[str, Any]) -> ServerPolicy:
+        """Add a policy document; it is not made active."""
+        return wire.policy(self.session.send("POST", "/policies", None, document))
+
+    def update_policy(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> ServerPolicy:
+        """Replace a policy's document, or make it the active one."""
+        record = self._record(policy, document, active=active)
+        query = {"active": True} if active else None
+        return wire.policy(self.session.send("PUT", f"/policies/{policy.id}", query, record))
+
+    def delete_policy(self, policy_id: str) -> None:
+        """Delete a policy. The active one cannot be deleted."""
+        self.session.send("DELETE", f"/policies/{policy_id}")
+
+    def policy_spec(self) -> list[dict[str, Any]]:
+        """Return the gates that the server has, as it says them."""
+        return list(self._items(self.session.get(self._spec)))
+
+    def feeds(self) -> list[dict[str, Any]]:
+        """Return the state of the server's feeds, as it says it."""
+        return list(self._items(self.session.get("/system/feeds")))
+
+    def registries(self) -> list[dict[str, Any]]:
+        """Return the registries that the server has logins for; no secret is among it."""
+        return list(self._items(self.session.get("/registries")))
+
+    def events(self, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield the server's events, newest first, page by page."""
+        page = 1
+        while True:
+            answer = self.session.get("/events", {**query, "page": page})
+            yield from answer.get("results") or ()
+            # The document types it as text, the server as a boolean.
+            if str(answer.get("next_page")).lower() != "true":
+                return
+            page += 1
+
+    def subscriptions(self) -> list[dict[str, Any]]:
+        """Return the account's subscriptions, as the server says them."""
+        return list(self._items(self.session.get("/subscriptions")))
+
+    _pull = _autosubscribe = ""
+
+    def _items(self, answer: Any) -> list[Any]:
+        raise NotImplementedError
+
+    def _check(self, path: str, query: dict[str, Any], digest: Digest, tag: str, base_digest: str) -> ServerCheck:
+        raise NotImplementedError
+
+    def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class EngineClient(AnchoreClient):
+    """Anchore Engine, API v1."""
+
+    api = "v1"
+    _spec = "/system/policy_spec"
+    _policy_parameter = "policyId"
+    _pull, _autosubscribe = "pullstring", "autosubscribe"
+
+    def _items(self, answer: Any) -> list[Any]:
+        if not isinstance(answer, list):
+            raise AnchoreError(f"{self.session.host} answered with what is no list", why=str(answer)[:200])
+        return answer
+
+    def _check(self, path: str, query: dict[str, Any], digest: Digest, tag: str, base_digest: str) -> ServerCheck:
+        if base_digest:
+            raise AnchoreError("Anchore Engine does not compare with base images", hint="Leave out the base's digest.")
+        return wire.check_v1(self.session.get(path, query), digest, tag)
+
+    def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
+        return {"policyId": policy.id, "name": document.get("name", ""), "active": active, "policybundle": document}
+
+
+class EnterpriseClient(AnchoreClient):
+    """Anchore Enterprise, API v2."""
+
+    api = "v2"
+    _spec = "/system/policy-spec"
+    _policy_parameter = "policy_id"
+    _pull, _autosubscribe = "pull_string", "auto_subscribe"
+
+    def ancestors(self, digest: Digest) -> list[dict[str, Any]]:
+        """Return the images that the server knows below an image, as it says them."""
+        return list(self._items(self.session.get(f"/images/{digest}/ancestors")))
+
+    def scan(self, sbom: dict[str, Any], tag: str, policy_id: str = "") -> dict[str, Any]:
+        """Evaluate an SBOM in syft's form; the server keeps nothing. Returns `vuln_scan` and `policy_scan`."""
+        query = {"tag": tag} | ({"policy_id": policy_id} if policy_id else {})
+        answer = self.session.send("POST", "/scan", query, {"sbom": sbom})
+        return dict(answer) if isinstance(answer, dict) else {}
+
+    def sbom(self, digest: Digest, form: str = "native-json") -> Any:
+        """Return the image's SBOM: `native-json`, `cyclonedx-json` or `spdx-json`."""
+        return self.session.get(f"/images/{digest}/sboms/{form}")
+
+    def _items(self, answer: Any) -> list[Any]:
+        found = answer.get("items") if isinstance(answer, dict) else answer
+        if not isinstance(found, list):
+            raise AnchoreError(f"{self.session.host} answered with what is no list", why=str(answer)[:200])
+        return found
+
+    def _check(self, path: str, query: dict[str, Any], digest: Digest, tag: str, base_digest: str) -> ServerCheck:
+        asked = query | ({"base_digest": base_digest} if base_digest else {})
+        return wire.check_v2(self.session.get(path, asked), digest, tag)
+
+    def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
+        return {"policy_id": policy.id, "name": document.get("name", ""), "active": active, "policy": document}
+
+
+_CLIENTS: dict[str, type[AnchoreClient]] = {"v1": EngineClient, "v2": EnterpriseClient}

@@ -1,0 +1,104 @@
+"""What the rest of imagegate may ask of an Anchore server, and what it gets: the same for both versions of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from imagegate.model import Action, Digest, Finding, Problem, Reason, RegistryRef
+
+
+class ImageState(StrEnum):
+    """How far the server is with an image. (`analysis_status` in both APIs.) ANALYZED and FAILED are final."""
+
+    NOT_ANALYZED = "not_analyzed"
+    ANALYZING = "analyzing"
+    ANALYZED = "analyzed"
+    FAILED = "analysis_failed"
+
+
+class ServerVersion(msgspec.Struct, frozen=True):
+    """api: `v1` or `v2`; service: of the program, `1.1.0`; schema: of its database."""
+
+    api: str
+    service: str
+    schema: str = ""
+
+
+class ServerImage(msgspec.Struct, frozen=True):
+    """An image that the server knows. tags: `registry/repo:tag`; detail: why an analysis failed, when it says so.
+
+    dockerfile: whether one was given when it was added.
+    """
+
+    digest: Digest
+    state: ImageState
+    tags: tuple[str, ...] = ()
+    image_id: str = ""
+    detail: str = ""
+    dockerfile: bool = False
+
+
+class ServerPolicy(msgspec.Struct, frozen=True):
+    """A policy document on the server. document: empty unless it was asked for."""
+
+    id: str
+    name: str
+    active: bool
+    document: dict[str, Any]
+
+
+class ServerCheck(msgspec.Struct, frozen=True):
+    """The server's verdict on an image. mapping: the matched one's name, empty when none matched.
+
+    document: the policy as the server evaluated it, None when it does not say.
+    """
+
+    policy_id: str
+    final_action: Action
+    reason: Reason
+    mapping: str
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    mapped: bool
+    document: dict[str, Any] | None = None
+    image_rule: str = ""
+    evaluated_at: datetime | None = None
+
+
+class ServiceState(msgspec.Struct, frozen=True):
+    """One of the services that a server consists of."""
+
+    name: str
+    up: bool
+    message: str = ""
+
+
+class AnchoreServer(Protocol):
+    """A server. Every method raises AnchoreError, AuthenticationFailed and NetworkError."""
+
+    def version(self) -> ServerVersion:
+        """Return the versions of program and API."""
+
+    def services(self) -> tuple[ServiceState, ...]:
+        """Return the state of every service."""
+
+    def add(self, image: RegistryRef, tag: str, dockerfile: str = "", *, force: bool = False) -> ServerImage:
+        """Submit an image by its digest. tag: `registry/repo:tag`, without which no server takes one.
+
+        What the server knows already is not analysed again, unless force says so. It is sent once: a NetworkError
+        leaves open whether it arrived.
+        """
+
+    def image(self, digest: Digest) -> ServerImage | None:
+        """Return an image, None when the server does not know it."""
+
+    def check(self, digest: Digest, tag: str, policy_id: str = "", base_digest: str = "") -> ServerCheck:
+        """Evaluate an analysed image under a name by a policy; empty: the active one. base_digest: v2 only."""
+
+    def policies(self) -> Sequence[ServerPolicy]:
+        """Return all policies, without their documents."""

@@ -1,0 +1,272 @@
+"""The server's JSON, read into our types. Both versions of the API; everything else never sees these keys.
+
+(Anchore Engine, OpenAPI 0.1.20; Anchore Enterprise, OpenAPI 2.13.0; where recordings of an Engine 1.1.0 differ from its
+document, the recordings hold.) What is not as expected is an AnchoreError, never a pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from imagegate.anchore.server import ImageState, ServerCheck, ServerImage, ServerPolicy
+from imagegate.errors import AnchoreError
+from imagegate.model import Action, AllowlistMatch, Digest, Finding, Problem, Reason, Severity
+
+_V1_ROW = (
+    "Image_Id",
+    "Repo_Tag",
+    "Trigger_Id",
+    "Gate",
+    "Trigger",
+    "Check_Output",
+    "Gate_Action",
+    "Whitelisted",
+    "Policy_Id",
+)
+_REASONS = {
+    "policy_evaluation": Reason.POLICY,
+    "whitelisted": Reason.ALLOWLISTED_IMAGE,
+    "allowlisted": Reason.ALLOWLISTED_IMAGE,
+    "blacklisted": Reason.DENYLISTED_IMAGE,
+    "denylisted": Reason.DENYLISTED_IMAGE,
+}
+_STATUS = {"pass": (Action.GO, Action.WARN), "fail": (Action.STOP,)}
+_SEVERITY = re.compile(r"(UNKNOWN|NEGLIGIBLE|LOW|MEDIUM|HIGH|CRITICAL) Vulnerability found in ")
+_VULNERABILITY = re.compile(r"[A-Z][A-Z0-9]*[-:][^+\s]+")
+
+
+def image(document: Any) -> ServerImage:
+    """Read an image; v1 gives a list of one."""
+    about = _mapping(document[0] if isinstance(document, list) and len(document) == 1 else document, "an image")
+    state = str(about.get("analysis_status"))
+    if state not in list(ImageState):
+        raise AnchoreError(f"the server says an analysis status that is not known: {state!r}")
+    details = [each for each in about.get("image_detail") or () if isinstance(each, dict)]
+    told = about.get("analysis_status_detail") or about.get("detail") or ""
+    return ServerImage(
+        digest=Digest(_text(about, "imageDigest", "image_digest")),
+        state=ImageState(state),
+        tags=tuple(filter(None, (_text(each, "fulltag", "full_tag", required=False) for each in details))),
+        image_id=next((_text(each, "imageId", "image_id", required=False) for each in details), ""),
+        detail=told if isinstance(told, str) else "; ".join(map(_said, told)),
+        dockerfile=any(each.get("dockerfile") for each in details),
+    )
+
+
+def policy(document: Any) -> ServerPolicy:
+    """Read a policy's record; v1 gives a list of one for a policy by its id."""
+    about = _mapping(document[0] if isinstance(document, list) and len(document) == 1 else document, "a policy")
+    found = about.get("policybundle") or about.get("policy") or {}
+    return ServerPolicy(
+        id=_text(about, "policyId", "policy_id"),
+        name=_text(about, "name", required=False),
+        active=bool(about.get("active")),
+        document=dict(_mapping(found, "a policy document")),
+    )
+
+
+def check_v1(document: Any, digest: Digest, tag: str) -> ServerCheck:
+    """Read the answer to `GET /v1/images/{digest}/check` with details."""
+    try:
+        (by_digest,) = document
+        (by_tag,) = by_digest[digest].values()
+        (about,) = by_tag
+        result = about["detail"]["result"]
+        table = result["result"][result["image_id"]]["result"]
+        header = table["header"]
+        found = tuple(_row(dict(zip(header, row, strict=True))) for row in table["rows"])
+    except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
+        raise AnchoreError(
+            f"the server's evaluation of {tag} cannot be read", why=f"{type(error).__name__}: {error}"
+        ) from error
+    listed = result.get("matched_blacklisted_images_rule") or result.get("matched_whitelisted_images_rule")
+    mapped = result.get("matched_mapping_rule")
+    return _checked(
+        status=about.get("status"),
+        action=result.get("final_action"),
+        reason=result.get("final_action_reason"),
+        about=tag,
+        policy_id=str(about.get("policyId") or ""),
+        mapping=mapped,
+        findings=found,
+        problems=result.get("evaluation_problems"),
+        document=about["detail"].get("policy"),
+        listed=listed,
+        at=about.get("last_evaluation"),
+    )
+
+
+def check_v2(document: Any, digest: Digest, tag: str) -> ServerCheck:
+    """Read the answer to `GET /v2/images/{digest}/check` with details."""
+    whole = _mapping(document, f"the evaluation of {tag}")
+    if whole.get("image_digest") not in (None, digest):
+        raise AnchoreError(f"the server evaluated {whole.get('image_digest')} in place of {digest}")
+    evaluations = whole.get("evaluations")
+    if not isinstance(evaluations, list) or not evaluations:
+        raise AnchoreError(f"the server has no evaluation of {tag}", why="its list of evaluations is empty")
+    about = _mapping(evaluations[0], f"the evaluation of {tag}")
+    details = _mapping(about.get("details") or {}, f"the evaluation of {tag}")
+    if "findings" not in details:
+        raise AnchoreError(f"the server's evaluation of {tag} has no details")
+    listed = about.get("matched_denylisted_images_rule") or about.get("matched_allowlisted_images_rule")
+    return _checked(
+        status=about.get("status"),
+        action=about.get("final_action"),
+        reason=about.get("final_action_reason"),
+        about=tag,
+        policy_id=str(whole.get("policy_id") or ""),
+        mapping=about.get("matched_mapping_rule") if about.get("image_mapped_to_rule", True) else None,
+        findings=tuple(_finding(_mapping(each, "a finding")) for each in details["findings"] or ()),
+        problems=about.get("evaluation_problems"),
+        document=details.get("policy"),
+        listed=listed,
+        at=about.get("evaluation_time"),
+    )
+
+
+def _checked(
+    *,
+    status: Any,
+    action: Any,
+    reason: Any,
+    about: str,
+    policy_id: str,
+    mapping: Any,
+    findings: tuple[Finding, ...],
+    problems: Any,
+    document: Any,
+    listed: Any,
+    at: Any,
+) -> ServerCheck:
+    """Put a verdict together, and refuse one that contradicts itself."""
+    final = _action(action)
+    if status not in _STATUS or final not in _STATUS[status]:
+        raise AnchoreError(
+            f"the server's verdict on {about} is none", why=f"status {status!r}, final action {action!r}"
+        )
+    if reason not in _REASONS:
+        raise AnchoreError(f"the server's verdict on {about} has a reason that is not known", why=f"{reason!r}")
+    worst = max(
+        (each.action for each in findings if not each.allowlisted), key=lambda each: each.rank, default=Action.GO
+    )
+    if _REASONS[reason] is Reason.POLICY and worst is Action.STOP and final is not Action.STOP:
+        raise AnchoreError(f"the server passes {about} with a finding that stops it")
+    return ServerCheck(
+        policy_id=policy_id,
+        final_action=final,
+        reason=_REASONS[reason],
+        mapping=str(mapping.get("name") or mapping.get("id") or "") if isinstance(mapping, dict) else "",
+        findings=findings,
+        problems=tuple(_problems(problems)),
+        mapped=isinstance(mapping, dict),
+        document=document if isinstance(document, dict) and document else None,
+        image_rule=str(listed.get("name") or listed.get("id") or "") if isinstance(listed, dict) else "",
+        evaluated_at=_time(at),
+    )
+
+
+def _row(row: Mapping[str, Any]) -> Finding:
+    missing = [name for name in _V1_ROW if name not in row]
+    if missing:
+        raise KeyError(missing[0])
+    waived = row["Whitelisted"]
+    match = (
+        AllowlistMatch(
+            str(waived.get("whitelist_id") or ""),
+            str(waived.get("whitelist_name") or ""),
+            str(waived.get("matched_rule_id") or ""),
+        )
+        if isinstance(waived, dict)
+        else None
+    )
+    return _told(
+        row["Gate"],
+        row["Trigger"],
+        row["Trigger_Id"],
+        row["Check_Output"],
+        row["Gate_Action"],
+        row["Policy_Id"],
+        "",
+        match,
+    )
+
+
+def _finding(about: Mapping[str, Any]) -> Finding:
+    waived = about.get("allowlist_match") if about.get("allowlisted") else None
+    match = None
+    if about.get("allowlisted"):
+        match = AllowlistMatch(*(str((waived or {}).get(name) or "") for name in ("id", "name", "matched_rule_id")))
+    names = ("gate", "trigger", "trigger_id", "message", "action", "policy_id", "rule_id")
+    gate, trigger, trigger_id, message, action, policy_id, rule_id = (about.get(name) for name in names)
+    return _told(gate, trigger, trigger_id, message, action, policy_id, rule_id, match)
+
+
+def _told(
+    gate: Any,
+    trigger: Any,
+    trigger_id: Any,
+    message: Any,
+    action: Any,
+    policy_id: Any,
+    rule_id: Any,
+    match: AllowlistMatch | None,
+) -> Finding:
+    severity, vulnerability = None, ""
+    if gate == "vulnerabilities":
+        told = _SEVERITY.match(str(message))
+        severity = Severity(told[1].capitalize()) if told else None
+        name = str(trigger_id).partition("+")[0]
+        vulnerability = name if "+" in str(trigger_id) and _VULNERABILITY.fullmatch(name) else ""
+    return Finding(
+        gate=str(gate),
+        trigger=str(trigger),
+        trigger_id=str(trigger_id),
+        message=str(message),
+        action=_action(action),
+        policy_id=str(policy_id or ""),
+        rule_id=str(rule_id or ""),
+        allowlisted=match,
+        severity=severity,
+        vulnerability=vulnerability,
+    )
+
+
+def _problems(problems: Any) -> Iterator[Problem]:
+    for each in problems or ():
+        about = _mapping(each, "an evaluation problem")
+        severity = "warn" if about.get("severity") == "warn" else "error"
+        yield Problem(severity, str(about.get("problem_type") or "server"), str(about.get("details") or ""))
+
+
+def _action(text: Any) -> Action:
+    try:
+        return Action(str(text).lower())
+    except ValueError:
+        raise AnchoreError(f"the server says an action that is not known: {text!r}") from None
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise AnchoreError(f"the server answered with what is not {what}", why=repr(value)[:200])
+    return value
+
+
+def _text(about: Mapping[str, Any], *names: str, required: bool = True) -> str:
+    found = next((about[name] for name in names if isinstance(about.get(name), str)), "")
+    if required and not found:
+        raise AnchoreError(f"the server's answer lacks {names[-1]!r}")
+    return found
+
+
+def _said(detail: Any) -> str:
+    return str(detail.get("message") or detail) if isinstance(detail, dict) else str(detail)
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
+    except ValueError:
+        return None

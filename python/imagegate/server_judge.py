@@ -1,0 +1,205 @@
+"""Judging images by an Anchore server: add by digest, wait, check by digest and name. Over the interfaces.
+
+Submitting and awaiting are apart, so that many images are analysed side by side. An image is never posted twice: what
+the server knows is joined, whoever submitted it, so that a run after a crash goes on where the first one was.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from imagegate.anchore.server import AnchoreServer, ImageState, ServerCheck, ServerImage
+from imagegate.errors import AnchoreError, NetworkError
+from imagegate.gate import Judgement
+from imagegate.image.reference import parse
+from imagegate.image.source import ImageSource
+from imagegate.model import (
+    AnalysedLayer,
+    Digest,
+    Evaluation,
+    PlatformImage,
+    Problem,
+    RegistryRef,
+    Repository,
+    ResolvedImage,
+)
+from imagegate.patience import Patience
+from imagegate.progress import Progress
+from imagegate.registry.destination import Destination
+from imagegate.settings import Anchore, PolicySettings
+
+_AGAIN = "Run the same command again: it joins the analysis that is under way."
+
+
+class _Submitted(msgspec.Struct):
+    """An image that the server was given. since: when its state began, by the monotonic clock."""
+
+    image: ServerImage
+    dockerfile_missed: bool
+    since: float
+
+
+@dataclass
+class ServerJudge:
+    """A `gate.Judge` over an Anchore server."""
+
+    server: AnchoreServer
+    settings: Anchore
+    policy: PolicySettings
+    dockerfile: str
+    destination: Callable[[Repository], Destination]
+    progress: Progress
+    say: Callable[[str], None]
+    clock: Callable[[], datetime]
+    patience: Patience = Patience()  # noqa: RUF009 - frozen
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _submitted: dict[Digest, _Submitted] = field(default_factory=dict)
+
+    def announce(self, image: PlatformImage, source: ImageSource, name: str) -> None:
+        """Give an image to the server, and do not wait for it. Raises AnchoreError, NetworkError."""
+        if image.digest in self._submitted:
+            return
+        reference, tag = self._pullable(image, source, name)
+        self._submitted[image.digest] = self._submit(reference, tag)
+
+    def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
+        """Evaluate the image under the name that it is, or would be, published as.
+
+        Raises AnchoreError when the analysis fails, is not done within the budget, or the verdict is none.
+        """
+        self.announce(image, source, name)
+        self._await(image.digest)
+        check = self._check(image.digest, name)
+        return Judgement(self._evaluation(check, image, name), layers=_layers(image))
+
+    def _pullable(self, image: PlatformImage, source: ImageSource, name: str) -> tuple[RegistryRef, str]:
+        """Return where the server can pull the image, copying it to staging when it is not there."""
+        published = parse(name)
+        tag = published.tag if isinstance(published, RegistryRef) and published.tag else "latest"
+        if not self.settings.staging and isinstance(source.ref, RegistryRef):
+            repository = source.ref.repository
+            return RegistryRef(repository, "", image.digest), f"{repository}:{source.ref.tag or tag}"
+        if not self.settings.staging:
+            raise AnchoreError(
+                f"the Anchore server cannot pull {source.ref}",
+                why="it is in no registry",
+                hint="Set anchore.staging to a registry/repository that both this machine and the server reach.",
+            )
+        registry, _, path = self.settings.staging.rstrip("/").partition("/")
+        name_path = published.repository.name if isinstance(published, RegistryRef) else "image"
+        repository = Repository(registry, f"{path}/{name_path}" if path else name_path)
+        self.destination(repository).copy(source, ResolvedImage(source.ref, image.manifest, (image,)), self.progress)
+        return RegistryRef(repository, "", image.digest), f"{repository}:{tag}"
+
+    def _submit(self, reference: RegistryRef, tag: str) -> _Submitted:
+        """Add an image unless the server has it. A post that may have arrived is looked after before it is repeated."""
+        assert reference.digest
+        deadline = self.monotonic() + self.settings.timeout
+        attempt = 0
+        while True:
+            known = self.server.image(reference.digest)
+            again = known is not None and known.state is ImageState.FAILED and attempt == 0
+            if known is not None and not again and (tag in known.tags or attempt):
+                return self._noted(known)
+            try:
+                return self._noted(self.server.add(reference, tag, self.dockerfile, force=again))
+            except NetworkError:
+                attempt += 1
+                if attempt > 5 or self.monotonic() > deadline:
+                    raise
+                self.sleep(random.uniform(0.2, 0.5 * 2**attempt))  # noqa: S311 - jitter
+
+    def _noted(self, image: ServerImage) -> _Submitted:
+        missed = bool(self.dockerfile) and not image.dockerfile
+        return _Submitted(image, missed, self.monotonic())
+
+    def _await(self, digest: Digest) -> None:
+        """Wait until an image is analysed. Raises AnchoreError: it failed, or the budget is spent."""
+        submitted = self._submitted[digest]
+        if _is_done(submitted.image):
+            return
+        started = self.monotonic()
+        with self.progress.task(f"anchore: {submitted.image.state.value.replace('_', ' ')}"):
+            while not _is_done(submitted.image):
+                now = self.monotonic()
+                if now - started > self.settings.timeout:
+                    raise AnchoreError(
+                        f"{digest} is not analysed after {self.settings.timeout:.0f} seconds",
+                        why=f"its state is {submitted.image.state.value}",
+                        hint=f"{_AGAIN} anchore.timeout has the limit.",
+                    )
+                begun = submitted.image.state is ImageState.ANALYZING
+                self.sleep(self.patience.pause(now - submitted.since, begun=begun, jitter=random.random()))  # noqa: S311
+                self._look(digest, submitted)
+
+    def _look(self, digest: Digest, submitted: _Submitted) -> None:
+        """Ask how far it is. A server that cannot be reached for a while is waited for, within the budget."""
+        try:
+            image = self.server.image(digest)
+        except NetworkError as error:
+            self.say(f"note: {error}")
+            return
+        if image is None:
+            raise AnchoreError(f"the server no longer has {digest}", why="it was deleted meanwhile", hint=_AGAIN)
+        if image.state is not submitted.image.state:
+            submitted.since = self.monotonic()
+            self.say(f"anchore: {digest[:19]} is {image.state.value.replace('_', ' ')}")
+        submitted.image = image
+
+    def _check(self, digest: Digest, name: str) -> ServerCheck:
+        return self.server.check(digest, name, self.settings.policy)
+
+    def _evaluation(self, check: ServerCheck, image: PlatformImage, name: str) -> Evaluation:
+        problems = list(check.problems)
+        if not check.mapped and not check.image_rule and self.policy.unmapped == "error":
+            problems.append(Problem("error", "unmapped", f"no mapping of the server's policy is about {name}"))
+        if self._submitted[image.digest].dockerfile_missed:
+            told = "the server analysed the image before without its Dockerfile, and judged a guessed one"
+            problems.append(Problem("warn", "dockerfile", told))
+        if self.policy.waivers:
+            told = "waivers count once they are on the server: `imagegate policy waivers` prints them as an allowlist"
+            problems.append(Problem("warn", "waivers", told))
+        now = self.clock()
+        return Evaluation(
+            digest=image.digest,
+            tag=name,
+            policy_id=check.policy_id,
+            policy_digest=_digest_of(check.document),
+            final_action=check.final_action,
+            reason=check.reason,
+            mapping=check.mapping,
+            findings=check.findings,
+            evaluated_at=now,
+            problems=tuple(problems),
+            matched_image_rule=check.image_rule,
+            platform=str(image.platform),
+        )
+
+
+def _is_done(image: ServerImage) -> bool:
+    if image.state is ImageState.FAILED:
+        raise AnchoreError(
+            f"the Anchore server failed to analyse {image.digest}",
+            why=image.detail or "it does not say why; its analyzer's log does",
+            hint="Running the same command again has it analysed anew.",
+        )
+    return image.state is ImageState.ANALYZED
+
+
+def _layers(image: PlatformImage) -> tuple[AnalysedLayer, ...]:
+    return tuple(AnalysedLayer(layer.descriptor.digest, layer.diff_id, layer.descriptor.size) for layer in image.layers)
+
+
+def _digest_of(document: dict[str, object] | None) -> Digest:
+    """Return the digest of a policy document, its keys in order; of nothing when the server keeps it to itself."""
+    import hashlib
+
+    raw = msgspec.json.encode(document, order="deterministic") if document else b""
+    return Digest("sha256:" + hashlib.sha256(raw).hexdigest())

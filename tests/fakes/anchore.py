@@ -1,0 +1,509 @@
+"""A fake Anchore server, Engine's API v1 or Enterprise's v2: stateful, with faults, held against the contract.
+
+It judges with the embedded evaluator under `compat: engine`, which the recorded evaluations hold to the real engine.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from imagegate.errors import PolicyError
+from imagegate.model import Action, Digest, Evaluation, Finding, Reason
+from imagegate.policy.document import parse_bundle
+from imagegate.policy.evaluate import evaluate
+from imagegate.policy.facts import Facts
+from imagegate.settings import PolicySettings
+from tests.fakes.contract import Contract
+
+USER, PASSWORD, API_KEY = "admin", "foobar", "key-of-the-api"
+HEADER = [
+    "Image_Id",
+    "Repo_Tag",
+    "Trigger_Id",
+    "Gate",
+    "Trigger",
+    "Check_Output",
+    "Gate_Action",
+    "Whitelisted",
+    "Policy_Id",
+]
+RENAMED = {
+    "imageDigest": "image_digest", "parentDigest": "parent_digest", "imageId": "image_id", "userId": "account_name",
+    "fulltag": "full_tag", "fulldigest": "full_digest", "policyId": "policy_id", "policybundle": "policy",
+    "servicename": "service_name", "hostid": "host_id",
+}  # fmt: skip
+
+
+class Faults(msgspec.Struct):
+    """share: of requests that go wrong, each in one of the ways. slow: seconds of latency."""
+
+    share: float = 0.0
+    ways: tuple[str, ...] = ("401", "429", "500", "503", "reset", "truncated")
+    slow: float = 0.0
+    seed: int = 1
+
+
+class FakeImage(msgspec.Struct):
+    """What the server holds of an image. analyses: how often it was analysed."""
+
+    digest: Digest
+    image_id: str
+    tags: list[str]
+    dockerfile: str
+    since: float
+    created: str
+    analyses: int = 1
+
+
+Look = Callable[[Digest], Facts | None]
+
+
+class FakeAnchore:
+    """A server for a `with` block. Requests and violations of the contract are kept.
+
+    look: returns what an image holds, None when the registry has none of the digest. seconds: that an analysis takes,
+    after `queue` seconds. failing: digests whose analysis fails.
+    """
+
+    def __init__(
+        self, api: str, look: Look, *, seconds: float = 0.0, queue: float = 0.0, faults: Faults | None = None
+    ) -> None:
+        self.api, self.look, self.seconds, self.queue = api, look, seconds, queue
+        self.faults = faults or Faults()
+        self.failing: set[Digest] = set()
+        self.images: dict[Digest, FakeImage] = {}
+        self.policies: dict[str, dict[str, Any]] = {}
+        self.active = ""
+        self.requests: list[tuple[str, str]] = []
+        self.violations: list[str] = []
+        self.tokens: set[str] = set()
+        self.refused_tokens: set[str] = set()
+        self._contract = Contract(api)
+        self._random = random.Random(self.faults.seed)
+        self._lock = threading.RLock()
+        handler = type("Handler", (_Handler,), {"fake": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}/{self.api}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    def counted(self) -> Counter[str]:
+        """Return how often each kind of request came in: `POST images`, `GET images/*`, `GET images/*/check` …"""
+        found: Counter[str] = Counter()
+        for method, path in self.requests:
+            parts = ["*" if part.startswith("sha256:") else part for part in path.strip("/").split("/")[1:]]
+            found[f"{method} {'/'.join(parts)}"] += 1
+        return found
+
+    def add_policy(self, document: dict[str, Any], *, active: bool = True) -> None:
+        """Put a policy document on the server."""
+        self.policies[document["id"]] = document
+        if active:
+            self.active = document["id"]
+
+    def fault(self) -> str:
+        """Return how this request goes wrong, empty when it does not."""
+        with self._lock:
+            wrong = self._random.random() < self.faults.share
+            return self._random.choice(self.faults.ways) if wrong else ""
+
+    def answer(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, Any]:
+        """Answer a request, and hold the exchange against the contract."""
+        parts = urlsplit(target)
+        with self._lock:
+            self.requests.append((method, parts.path))
+        if not self._knows(headers.get("Authorization", "")) and not parts.path.endswith("/oauth/token"):
+            return 401, "Unauthorized"
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        is_json = "json" in (headers.get("Content-Type") or "")
+        try:
+            given = json.loads(body) if body and is_json else None
+            with self._lock:
+                status, document = self._route(method, parts.path, query, given, body)
+        except _Refused as refused:
+            status, document = refused.status, self._error(refused.status, str(refused), refused.detail)
+        found = self._contract.violations(method, target, given, status, document)
+        with self._lock:
+            self.violations += found
+        return status, document
+
+    def _knows(self, header: str) -> bool:
+        scheme, _, value = header.partition(" ")
+        if scheme == "Basic":
+            with suppress(ValueError):
+                return base64.b64decode(value).decode() in (f"{USER}:{PASSWORD}", f"_api_key:{API_KEY}")
+        return scheme == "Bearer" and value in self.tokens - self.refused_tokens
+
+    def _error(self, status: int, message: str, detail: dict[str, Any]) -> dict[str, Any]:
+        return {"httpcode": status, "message": message, "detail": {"error_codes": [], **detail}}
+
+    def _route(self, method: str, path: str, query: dict[str, str], given: Any, body: bytes) -> tuple[int, Any]:
+        prefix = f"/{self.api}"
+        if path == "/version":
+            path = f"{prefix}/version"
+        if not path.startswith(prefix):
+            raise _Refused(404, "The requested URL was not found on the server")
+        parts = [part for part in path.removeprefix(prefix).split("/") if part]
+        match [method, *parts]:
+            case ["GET"]:
+                return 200, self.api
+            case ["GET", "version"]:
+                return 200, {"service": {"version": "1.1.0"}, "api": {}, "db": {"schema_version": "0.0.16"}}
+            case ["GET", "system"]:
+                return 200, self._told({"service_states": [self._service("catalog"), self._service("policy_engine")]})
+            case ["POST", "oauth", "token"]:
+                return 200, self._token(parse_qs(body.decode()))
+            case ["GET", "images"]:
+                return 200, self._list([self._image(each) for each in self._wanted(query)])
+            case ["POST", "images"]:
+                return 200, self._one(self._image(self._add(given or {}, query)))
+            case ["GET", "images", digest]:
+                return 200, self._one(self._image(self._find(digest)))
+            case ["DELETE", "images", digest]:
+                return 200, self._delete(digest, query)
+            case ["GET", "images", digest, "check"]:
+                return 200, self._check(self._analysed(digest), query)
+            case ["GET", "images", digest, "vuln", kind]:
+                about = self._analysed(digest)
+                name = RENAMED["imageDigest"] if self.api == "v2" else "imageDigest"
+                return 200, {name: about.digest, "vulnerability_type": kind, "vulnerabilities": []}
+            case ["GET", "policies"]:
+                return 200, self._list([self._policy(each, detail=False) for each in self.policies])
+            case ["POST", "policies"]:
+                return 200, self._policy(self._accept(given or {}), detail=True)
+            case ["GET" | "PUT" | "DELETE", "policies", name]:
+                return self._of_policy(method, name, query, given)
+            case ["GET", "registries"] | ["GET", "subscriptions"]:
+                return 200, self._list([])
+        raise _Refused(404, "The requested URL was not found on the server")
+
+    def _list(self, items: list[Any]) -> Any:
+        return {"items": items} if self.api == "v2" and items else ({"items": []} if self.api == "v2" else items)
+
+    def _one(self, document: dict[str, Any]) -> Any:
+        return document if self.api == "v2" else [document]
+
+    def _told(self, document: Any) -> Any:
+        """Say a document in the words of the version."""
+        if self.api == "v1":
+            return document
+        if isinstance(document, dict):
+            return {RENAMED.get(name, name): self._told(value) for name, value in document.items()}
+        return [self._told(each) for each in document] if isinstance(document, list) else document
+
+    def _service(self, name: str) -> dict[str, Any]:
+        detail = {
+            "available": True,
+            "busy": False,
+            "db_version": "0.0.16",
+            "detail": {},
+            "message": "all good",
+            "up": True,
+            "version": "1.1.0",
+        }
+        return {
+            "base_url": "http://localhost:1",
+            "hostid": "h",
+            "service_detail": detail,
+            "servicename": name,
+            "status": True,
+            "status_message": "available",
+            "version": "v1",
+        }
+
+    def _token(self, form: dict[str, list[str]]) -> dict[str, Any]:
+        if (form.get("username"), form.get("password")) != ([USER], [PASSWORD]):
+            raise _Refused(401, "Unauthorized")
+        token = f"token-{len(self.tokens)}"
+        self.tokens.add(token)
+        return {"access_token": token, "token": token, "expires_in": 3600, "token_type": "Bearer"}
+
+    def _wanted(self, query: dict[str, str]) -> Iterator[FakeImage]:
+        wanted = query.get("fulltag") or query.get("full_tag")
+        found = [each for each in self.images.values() if wanted in (None, *each.tags)]
+        if wanted and not found and self.api == "v1":
+            raise _Refused(404, "image data not found in DB")
+        yield from found
+
+    def _add(self, given: dict[str, Any], query: dict[str, str]) -> FakeImage:
+        source = (given.get("source") or {}).get("digest")
+        if not source:
+            raise _Refused(400, "Bad Request")
+        pull = source["pull_string" if self.api == "v2" else "pullstring"]
+        digest = Digest(pull.rpartition("@")[2])
+        known = self.look(digest)
+        if known is None:
+            raise _Refused(
+                400, "cannot fetch image digest/manifest from registry", error_codes=["REGISTRY_IMAGE_NOT_FOUND"]
+            )
+        dockerfile = source.get("dockerfile", "")
+        found = self.images.get(digest)
+        if found is None:
+            image_id = str(known.image_id or digest).removeprefix("sha256:")
+            found = FakeImage(digest, image_id, [source["tag"]], dockerfile, time.monotonic(), _now())
+            self.images[digest] = found
+        elif query.get("force", "").lower() == "true":
+            found.since, found.analyses, found.dockerfile = time.monotonic(), found.analyses + 1, dockerfile
+            self.failing.discard(digest)
+        if source["tag"] not in found.tags:
+            found.tags.append(source["tag"])
+        return found
+
+    def _find(self, digest: str) -> FakeImage:
+        if digest not in self.images:
+            raise _Refused(404, "image data not found in DB")
+        return self.images[Digest(digest)]
+
+    def state(self, image: FakeImage) -> str:
+        """Return how far an image's analysis is."""
+        lasted = time.monotonic() - image.since
+        if lasted < self.queue:
+            return "not_analyzed"
+        if lasted < self.queue + self.seconds:
+            return "analyzing"
+        return "analysis_failed" if image.digest in self.failing else "analyzed"
+
+    def _analysed(self, digest: str) -> FakeImage:
+        found = self._find(digest)
+        state = self.state(found)
+        if state != "analyzed":
+            raise _Refused(404, f"image is not analyzed - analysis_status: {state}")
+        return found
+
+    def _image(self, image: FakeImage) -> dict[str, Any]:
+        details = []
+        for tag in image.tags:
+            name, _, last = tag.rpartition(":")
+            registry, _, repo = name.partition("/")
+            details.append(
+                {
+                    "created_at": image.created, "digest": image.digest, "dockerfile": image.dockerfile or None,
+                    "fulldigest": f"{name}@{image.digest}", "fulltag": tag, "imageDigest": image.digest,
+                    "imageId": image.image_id, "last_updated": image.created, "registry": registry, "repo": repo,
+                    "tag": last, "tag_detected_at": image.created, "userId": USER,
+                }
+            )  # fmt: skip
+        state = self.state(image)
+        metadata = {
+            "arch": "amd64",
+            "distro": "debian",
+            "distro_version": "12",
+            "dockerfile_mode": "Actual",
+            "image_size": 1,
+            "layer_count": 1,
+        }
+        document = {
+            "analysis_status": state, "analyzed_at": image.created if state == "analyzed" else None, "annotations": {},
+            "created_at": image.created, "imageDigest": image.digest, "image_content": {"metadata": metadata},
+            "image_detail": details, "image_status": "active", "image_type": "docker", "last_updated": image.created,
+            "parentDigest": image.digest, "userId": USER,
+        }  # fmt: skip
+        if self.api == "v2":
+            for each in document["image_detail"]:  # type: ignore[attr-defined]
+                each.pop("digest")
+        return self._told(document)  # type: ignore[no-any-return]
+
+    def _delete(self, digest: str, query: dict[str, str]) -> dict[str, Any]:
+        self._find(digest)
+        name = "image_digest" if self.api == "v2" else "digest"
+        if query.get("force", "").lower() != "true":
+            why = "cannot delete image that is the latest of its tags, and has active subscription"
+            return {name: digest, "status": "delete_failed", "detail": why}
+        del self.images[Digest(digest)]
+        return {name: digest, "status": "deleting", "detail": ""}
+
+    def _accept(self, document: dict[str, Any]) -> str:
+        try:
+            parse_bundle(json.dumps(document).encode(), "posted", beyond=self.api == "v2")
+        except PolicyError as error:
+            detail = {"details": str(error), "problem_type": "InvalidParameterError", "severity": "error"}
+            raise _Refused(400, "Bundle failed validation", validation_details=[detail]) from error
+        self.add_policy(document, active=False)
+        return str(document["id"])
+
+    def _policy(self, name: str, *, detail: bool) -> dict[str, Any]:
+        document = self.policies[name]
+        record = {
+            "active": name == self.active, "created_at": _now(), "last_updated": _now(),
+            "name": document.get("name", ""), "policyId": name, "policy_source": "local", "userId": USER,
+        }  # fmt: skip
+        told: dict[str, Any] = self._told(record)
+        if detail or self.api == "v1":
+            told["policybundle" if self.api == "v1" else "policy"] = document if detail else {}
+        return told
+
+    def _of_policy(self, method: str, name: str, query: dict[str, str], given: Any) -> tuple[int, Any]:
+        if name not in self.policies:
+            raise _Refused(404, f"Policy bundle {name} not found in DB")
+        if method == "DELETE":
+            if name == self.active:
+                raise _Refused(500, "cannot delete an active policy")
+            del self.policies[name]
+            return 200, None
+        if method == "PUT":
+            self.policies[name] = given["policybundle" if self.api == "v1" else "policy"]
+            if given.get("active") or query.get("active", "").lower() == "true":
+                self.active = name
+        return 200, self._one(self._policy(name, detail=True))
+
+    def _check(self, image: FakeImage, query: dict[str, str]) -> Any:
+        tag = query.get("tag")
+        if not tag:
+            raise _Refused(400, "tag is required")
+        name = query.get("policyId") or query.get("policy_id") or self.active
+        if name not in self.policies:
+            raise _Refused(404, f"Policy bundle {name} not found in DB")
+        facts = self.look(image.digest)
+        assert facts
+        document = self.policies[name]
+        bundle = parse_bundle(json.dumps(document).encode(), name)
+        settings = PolicySettings(compat="engine", unmapped="go", missing_advisories="go")
+        found = evaluate(bundle, facts, tag=tag, settings=settings, now=datetime.now(UTC))
+        return _v1_check(image, tag, found, document) if self.api == "v1" else _v2_check(image, tag, found, document)
+
+
+def _status(found: Evaluation) -> str:
+    return "fail" if found.final_action is Action.STOP else "pass"
+
+
+def _waived(finding: Finding, id_: str, name: str) -> dict[str, str] | None:
+    match = finding.allowlisted
+    return {id_: match.allowlist_id, name: match.allowlist_name, "matched_rule_id": match.item_id} if match else None
+
+
+def _v1_check(image: FakeImage, tag: str, found: Evaluation, document: dict[str, Any]) -> Any:
+    rows = [
+        [
+            image.image_id, tag, each.trigger_id, each.gate, each.trigger, each.message, each.action.value,
+            _waived(each, "whitelist_id", "whitelist_name") or False,
+            each.policy_id,
+        ]
+        for each in found.findings
+    ]  # fmt: skip
+    reasons = {Reason.DENYLISTED_IMAGE: "blacklisted", Reason.ALLOWLISTED_IMAGE: "whitelisted"}
+    table = {"header": HEADER, "row_count": len(rows), "rows": rows, "final_action": found.final_action.value}
+    result = {
+        "user_id": USER, "image_id": image.image_id, "tag": tag, "bundle": document,
+        "matched_mapping_rule": {"name": found.mapping} if found.mapping else False,
+        "matched_whitelisted_images_rule": False, "matched_blacklisted_images_rule": False,
+        "final_action": found.final_action.value, "final_action_reason": reasons.get(found.reason, "policy_evaluation"),
+        "created_at": 1, "last_modified": 1, "evaluation_problems": [],
+        "image_digest": image.digest, "status": _status(found),
+        "result": {
+            image.image_id: {"result": table}, "policy_data": [], "policy_name": "", "whitelist_data": [],
+            "whitelist_names": [],
+        },
+    }  # fmt: skip
+    about = {
+        "policyId": document["id"], "status": _status(found), "last_evaluation": _now(),
+        "detail": {"policy": document, "result": result},
+    }  # fmt: skip
+    return [{image.digest: {tag: [about]}}]
+
+
+def _v2_check(image: FakeImage, tag: str, found: Evaluation, document: dict[str, Any]) -> Any:
+    findings = [
+        {
+            "trigger_id": each.trigger_id, "gate": each.gate, "trigger": each.trigger, "message": each.message,
+            "action": each.action.value, "policy_id": each.policy_id, "recommendation": "", "rule_id": each.rule_id,
+            "allowlisted": bool(each.allowlisted), "inherited_from_base": False,
+            **({"allowlist_match": _waived(each, "id", "name")} if each.allowlisted else {}),
+        }
+        for each in found.findings
+    ]  # fmt: skip
+    reasons = {Reason.DENYLISTED_IMAGE: "denylisted", Reason.ALLOWLISTED_IMAGE: "allowlisted"}
+    mapping = {"matched_mapping_rule": {"name": found.mapping}} if found.mapping else {}
+    evaluation = {
+        "status": _status(found), "final_action": found.final_action.value, "evaluation_time": _now(),
+        "final_action_reason": reasons.get(found.reason, "policy_evaluation"), "number_of_findings": len(findings),
+        "image_allowlisted": found.reason is Reason.ALLOWLISTED_IMAGE,
+        "image_denylisted": found.reason is Reason.DENYLISTED_IMAGE,
+        "image_mapped_to_rule": bool(found.mapping), "evaluation_problems": [], **mapping,
+        "details": {"policy": document, "findings": findings, "remediations": []},
+    }  # fmt: skip
+    return {
+        "policy_id": document["id"],
+        "image_digest": image.digest,
+        "evaluated_tag": tag,
+        "evaluations": [evaluation],
+    }
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, message: str, **detail: Any) -> None:
+        super().__init__(message)
+        self.status, self.detail = status, detail
+
+
+class _Handler(BaseHTTPRequestHandler):
+    fake: FakeAnchore
+    protocol_version = "HTTP/1.1"
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(self.fake.faults.slow)
+        fault = self.fake.fault()
+        if fault.isdigit():
+            self._reply(int(fault), {"httpcode": int(fault), "message": "injected", "detail": {}})
+            return
+        status, document = self.fake.answer(self.command, self.path, self.headers, body)
+        self._reply(status, document, cut=fault)
+
+    def _reply(self, status: int, document: Any, cut: str = "") -> None:
+        raw = json.dumps(document).encode() if document is not None else b""
+        if cut == "reset":
+            self.connection.close()
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'basic realm="Authentication required"')
+        if status == 429:
+            self.send_header("Retry-After", "0")
+        self.end_headers()
+        if cut == "truncated":
+            self.wfile.write(raw[: len(raw) // 2])
+            self.connection.close()
+            self.close_connection = True
+            return
+        self.wfile.write(raw)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - the base class's names
+
+    def log_message(self, *_: Any) -> None:
+        """Be quiet."""
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
