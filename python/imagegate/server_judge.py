@@ -38,11 +38,12 @@ _AGAIN = "Run the same command again: it joins the analysis that is under way."
 
 
 class _Submitted(msgspec.Struct):
-    """An image that the server was given. since: when its state began, by the monotonic clock."""
+    """An image that the server was given. since: when its state began; look_at: when to ask next; by one clock."""
 
     image: ServerImage
     dockerfile_missed: bool
     since: float
+    look_at: float
 
 
 @dataclass
@@ -118,7 +119,12 @@ class ServerJudge:
 
     def _noted(self, image: ServerImage) -> _Submitted:
         missed = bool(self.dockerfile) and not image.dockerfile
-        return _Submitted(image, missed, self.monotonic())
+        now = self.monotonic()
+        return _Submitted(image, missed, now, now + self._pause(image, 0.0))
+
+    def _pause(self, image: ServerImage, lasted: float) -> float:
+        begun = image.state is ImageState.ANALYZING
+        return self.patience.pause(lasted, begun=begun, jitter=random.random())  # noqa: S311 - jitter
 
     def _await(self, digest: Digest) -> None:
         """Wait until an image is analysed. Raises AnchoreError: it failed, or the budget is spent."""
@@ -135,9 +141,11 @@ class ServerJudge:
                         why=f"its state is {submitted.image.state.value}",
                         hint=f"{_AGAIN} anchore.timeout has the limit.",
                     )
-                begun = submitted.image.state is ImageState.ANALYZING
-                self.sleep(self.patience.pause(now - submitted.since, begun=begun, jitter=random.random()))  # noqa: S311
+                # An image that was submitted beside others and waited for behind them is looked at without delay.
+                self.sleep(max(submitted.look_at - now, 0.0))
                 self._look(digest, submitted)
+                now = self.monotonic()
+                submitted.look_at = now + self._pause(submitted.image, now - submitted.since)
 
     def _look(self, digest: Digest, submitted: _Submitted) -> None:
         """Ask how far it is. A server that cannot be reached for a while is waited for, within the budget."""

@@ -153,8 +153,8 @@ class Anchore(_Section, frozen=True):
     """An Anchore server. url: with or without the API's version, which `auto` finds out.
 
     account: whose images; empty: the login's own. oauth: log in with a token that the server gives for the password.
-    staging: `registry/repository` that images are pushed to for the server to pull; empty: it pulls them from where they
-    are.
+    staging: `registry/repository` that images are pushed to for the server to pull; empty: it pulls from where
+    they are.
     policy: id of the server's policy; empty: its active one. timeout: seconds for one analysis, queue and all.
     """
 

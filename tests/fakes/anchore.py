@@ -197,17 +197,18 @@ class FakeAnchore:
                 name = RENAMED["imageDigest"] if self.api == "v2" else "imageDigest"
                 return 200, {name: about.digest, "vulnerability_type": kind, "vulnerabilities": []}
             case ["GET", "policies"]:
-                return 200, self._list([self._policy(each, detail=False) for each in self.policies])
+                return 200, [self._policy(each, detail=False) for each in self.policies]
             case ["POST", "policies"]:
                 return 200, self._policy(self._accept(given or {}), detail=True)
             case ["GET" | "PUT" | "DELETE", "policies", name]:
                 return self._of_policy(method, name, query, given)
             case ["GET", "registries"] | ["GET", "subscriptions"]:
-                return 200, self._list([])
+                return 200, []
         raise _Refused(404, "The requested URL was not found on the server")
 
     def _list(self, items: list[Any]) -> Any:
-        return {"items": items} if self.api == "v2" and items else ({"items": []} if self.api == "v2" else items)
+        """Lists of images are wrapped in version 2, others are not."""
+        return {"items": items} if self.api == "v2" else items
 
     def _one(self, document: dict[str, Any]) -> Any:
         return document if self.api == "v2" else [document]
@@ -441,14 +442,17 @@ def _v2_check(image: FakeImage, tag: str, found: Evaluation, document: dict[str,
         for each in found.findings
     ]  # fmt: skip
     reasons = {Reason.DENYLISTED_IMAGE: "denylisted", Reason.ALLOWLISTED_IMAGE: "allowlisted"}
-    mapping = {"matched_mapping_rule": {"name": found.mapping}} if found.mapping else {}
+    matched = next((each for each in document["mappings"] if found.mapping in (each["name"], each.get("id"))), None)
+    mapping = {"matched_mapping_rule": matched} if found.mapping else {}
     evaluation = {
         "status": _status(found), "final_action": found.final_action.value, "evaluation_time": _now(),
         "final_action_reason": reasons.get(found.reason, "policy_evaluation"), "number_of_findings": len(findings),
         "image_allowlisted": found.reason is Reason.ALLOWLISTED_IMAGE,
         "image_denylisted": found.reason is Reason.DENYLISTED_IMAGE,
         "image_mapped_to_rule": bool(found.mapping), "evaluation_problems": [], **mapping,
-        "details": {"policy": document, "findings": findings, "remediations": []},
+        "details": {
+            "policy": document, "policy_action": found.final_action.value, "findings": findings, "remediations": [],
+        },
     }  # fmt: skip
     return {
         "policy_id": document["id"],

@@ -16,6 +16,30 @@ from jsonschema import Draft4Validator
 DOCUMENTS = Path(__file__).parents[3] / "shared" / "anchore"
 _FILES = {"v1": "openapi-engine-v1.yaml", "v2": "openapi-enterprise-v2.yaml"}
 
+DEVIATIONS = {
+    "GET /images/D/content/files 200: response: content/N/size: N is not of type 'string'",
+    "GET /events 200: response: results/N/event/source/request_id: None is not of type 'string'",
+    "GET /events 200: response: results/N/event/resource/id: None is not of type 'string'",
+    "GET /policies 200: response: N/policybundle: 'id' is a required property",
+    "GET /policies 200: response: N/policybundle: 'version' is a required property",
+    "GET /policies 200: response: N/policybundle: 'policies' is a required property",
+    "GET /policies 200: response: N/policybundle: 'mappings' is a required property",
+    "POST /policies 200: query: there is no parameter 'detail'",
+    "POST /policies 400: query: there is no parameter 'detail'",
+    "DELETE /images/D 200: response: detail: None is not of type 'string'",
+    "POST /images 400: request: source/tag/dockerfile: 'not base64!' does not match '^[a-zA-Z0-9+/=]+$'",
+    "GET /images/D/check 400: query: the parameter 'tag' is missing",
+    "POST /oauth/token 200: response: : 'token' is a required property",
+}
+"""Where the real engine, or the client that was recorded, does not keep to the engine's own document."""
+
+
+def general(violation: str) -> str:
+    """Return a violation without its digests and numbers."""
+    text = re.sub(r"sha256:[0-9a-f]{64}", "D", violation)
+    text = re.sub(r"size: \d+", "size: N", re.sub(r"(?<=response: )\d+/", "N/", text))
+    return re.sub(r"/\d+/", "/N/", text)
+
 
 class Contract:
     """One version of the API."""
@@ -23,6 +47,7 @@ class Contract:
     def __init__(self, api: str) -> None:
         self._document = _load(_FILES[api])
         self._prefix = f"/{api}"
+        self._validators: dict[int, Draft4Validator] = {}
         self._paths = [
             (
                 re.compile(
@@ -107,11 +132,15 @@ class Contract:
             part = at
         return part
 
+    def _validator(self, schema: dict[str, Any]) -> Draft4Validator:
+        if id(schema) not in self._validators:
+            self._validators[id(schema)] = Draft4Validator({**self._document, **schema})
+        return self._validators[id(schema)]
+
     def _errors(self, schema: dict[str, Any] | None, value: Any) -> Iterator[str]:
         if schema is None or value is None:
             return
-        whole = {**self._document, **schema}
-        for error in Draft4Validator(whole).iter_errors(value):
+        for error in self._validator(schema).iter_errors(value):
             yield f"{'/'.join(map(str, error.path))}: {error.message[:200]}"
 
 

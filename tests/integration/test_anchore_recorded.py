@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -14,30 +13,13 @@ from imagegate.anchore.server import ImageState
 from imagegate.anchore.session import in_words
 from imagegate.errors import AnchoreError
 from imagegate.model import Action, Digest, Reason
-from tests.fakes.contract import DOCUMENTS, Contract
+from tests.fakes.contract import DEVIATIONS, DOCUMENTS, Contract, general
 
 EXCHANGES = DOCUMENTS / "exchanges"
 pytestmark = pytest.mark.skipif(not EXCHANGES.is_dir(), reason="the recorded exchanges are not here")
 
 ROOT = Digest("sha256:6db6ae1ad3709da5039c03cbf9f66044200e1c462df4237ccf5f3742cda12398")
 TAG = "127.0.0.1:15301/team/debian-root:1.0"
-
-DEVIATIONS = {
-    "GET /images/D/content/files 200: response: content/N/size: N is not of type 'string'",
-    "GET /events 200: response: results/N/event/source/request_id: None is not of type 'string'",
-    "GET /events 200: response: results/N/event/resource/id: None is not of type 'string'",
-    "GET /policies 200: response: N/policybundle: 'id' is a required property",
-    "GET /policies 200: response: N/policybundle: 'version' is a required property",
-    "GET /policies 200: response: N/policybundle: 'policies' is a required property",
-    "GET /policies 200: response: N/policybundle: 'mappings' is a required property",
-    "POST /policies 200: query: there is no parameter 'detail'",
-    "POST /policies 400: query: there is no parameter 'detail'",
-    "DELETE /images/D 200: response: detail: None is not of type 'string'",
-    "POST /images 400: request: source/tag/dockerfile: 'not base64!' does not match '^[a-zA-Z0-9+/=]+$'",
-    "GET /images/D/check 400: query: the parameter 'tag' is missing",
-    "POST /oauth/token 200: response: : 'token' is a required property",
-}
-"""Where the real engine, or the client that was recorded, does not keep to the engine's own document."""
 
 
 def exchange(number: str) -> dict[str, Any]:
@@ -48,13 +30,6 @@ def exchange(number: str) -> dict[str, Any]:
 
 def body(number: str) -> Any:
     return exchange(number)["response"]["body"]
-
-
-def general(violation: str) -> str:
-    """Return a violation without its digests and numbers."""
-    text = re.sub(r"sha256:[0-9a-f]{64}", "D", violation)
-    text = re.sub(r"size: \d+", "size: N", re.sub(r"(?<=response: )\d+/", "N/", text))
-    return re.sub(r"/\d+/", "/N/", text)
 
 
 def test_the_recordings_keep_to_the_document_but_where_it_is_known() -> None:

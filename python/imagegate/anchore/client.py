@@ -211,7 +211,7 @@ class EngineClient(AnchoreClient):
         return wire.check_v1(self.session.get(path, query), digest, tag)
 
     def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
-        return {"policyId": policy.id, "name": document.get("name", ""), "active": active, "policybundle": document}
+        return {**policy.record, "name": document.get("name", ""), "active": active, "policybundle": document}
 
 
 class EnterpriseClient(AnchoreClient):
@@ -247,7 +247,7 @@ class EnterpriseClient(AnchoreClient):
         return wire.check_v2(self.session.get(path, asked), digest, tag)
 
     def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
-        return {"policy_id": policy.id, "name": document.get("name", ""), "active": active, "policy": document}
+        return {**policy.record, "name": document.get("name", ""), "active": active, "policy": document}
 
 
 _CLIENTS: dict[str, type[AnchoreClient]] = {"v1": EngineClient, "v2": EnterpriseClient}

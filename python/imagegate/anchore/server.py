@@ -44,12 +44,13 @@ class ServerImage(msgspec.Struct, frozen=True):
 
 
 class ServerPolicy(msgspec.Struct, frozen=True):
-    """A policy document on the server. document: empty unless it was asked for."""
+    """A policy document on the server. document: empty unless it was asked for. record: all that the server said."""
 
     id: str
     name: str
     active: bool
     document: dict[str, Any]
+    record: dict[str, Any]
 
 
 class ServerCheck(msgspec.Struct, frozen=True):

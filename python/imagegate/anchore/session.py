@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from imagegate.errors import AnchoreError, AuthenticationFailed
+from imagegate.errors import AnchoreError, AuthenticationFailed, NetworkError
 from imagegate.http.client import HttpClient
 from imagegate.http.transport import Response
 
@@ -46,7 +46,8 @@ class Session:
         asked = {
             name: str(value).lower() if isinstance(value, bool) else value for name, value in (query or {}).items()
         }
-        url = f"{self.base_url}{quote(path)}" + (f"?{urlencode(asked)}" if asked else "")
+        place = quote(path, safe="/:@")
+        url = f"{self.base_url}{place}" + (f"?{urlencode(asked)}" if asked else "")
         data = msgspec.json.encode(body) if body is not None else None
         for attempt in range(1, _ATTEMPTS + 1):
             last = method != "GET" or attempt == _ATTEMPTS
@@ -57,9 +58,8 @@ class Session:
                 return msgspec.json.decode(response.content) if response.content.strip() else None
             except msgspec.DecodeError as error:
                 if last:
-                    raise AnchoreError(
-                        f"{self.host} answered {method} {path} with what is no JSON", why=str(error)
-                    ) from error
+                    kind = AnchoreError if method == "GET" else NetworkError  # the latter: it may have been done
+                    raise kind(f"{self.host} answered {method} {path} with what is no JSON", why=str(error)) from error
             time.sleep(random.uniform(0.2, 1.0) * attempt)  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 

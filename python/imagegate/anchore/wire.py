@@ -65,6 +65,7 @@ def policy(document: Any) -> ServerPolicy:
         name=_text(about, "name", required=False),
         active=bool(about.get("active")),
         document=dict(_mapping(found, "a policy document")),
+        record=dict(about),
     )
 
 

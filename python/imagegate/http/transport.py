@@ -41,10 +41,14 @@ class Response:
     def content(self) -> bytes:
         """The whole body, of an answer that is no content. Raises urllib3's HTTPError: it breaks off, or has no end."""
         if self._content is None:
-            body = self.raw.read(self._longest + 1)
-            if len(body) > self._longest:
-                raise urllib3.exceptions.HTTPError(f"an answer of more than {self._longest} bytes")
-            self._content = body
+            parts, size = [], 0
+            # To the empty read: only there urllib3 tells an answer that broke off from one that is whole.
+            while part := self.raw.read(self._longest + 1 - size):
+                parts.append(part)
+                size += len(part)
+                if size > self._longest:
+                    raise urllib3.exceptions.HTTPError(f"an answer of more than {self._longest} bytes")
+            self._content = b"".join(parts)
         return self._content
 
     def iter_content(self, size: int) -> Iterator[bytes]:
