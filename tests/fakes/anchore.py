@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from imagegate import dockerfile
 from imagegate.errors import PolicyError
 from imagegate.model import Action, Digest, Evaluation, Finding, Reason
 from imagegate.policy.document import parse_bundle
@@ -255,8 +256,8 @@ class FakeAnchore:
             raise _Refused(404, "image data not found in DB")
         yield from found
 
-    def _add(self, given: dict[str, Any], query: dict[str, str]) -> FakeImage:
-        source = (given.get("source") or {}).get("digest")
+    def _add(self, body: dict[str, Any], query: dict[str, str]) -> FakeImage:
+        source = (body.get("source") or {}).get("digest")
         if not source:
             raise _Refused(400, "Bad Request")
         pull = source["pull_string" if self.api == "v2" else "pullstring"]
@@ -266,14 +267,14 @@ class FakeAnchore:
             raise _Refused(
                 400, "cannot fetch image digest/manifest from registry", error_codes=["REGISTRY_IMAGE_NOT_FOUND"]
             )
-        dockerfile = source.get("dockerfile", "")
+        given = source.get("dockerfile", "")
         found = self.images.get(digest)
         if found is None:
             image_id = str(known.image_id or digest).removeprefix("sha256:")
-            found = FakeImage(digest, image_id, [source["tag"]], dockerfile, time.monotonic(), _now())
+            found = FakeImage(digest, image_id, [source["tag"]], given, time.monotonic(), _now())
             self.images[digest] = found
         elif query.get("force", "").lower() == "true":
-            found.since, found.analyses, found.dockerfile = time.monotonic(), found.analyses + 1, dockerfile
+            found.since, found.analyses, found.dockerfile = time.monotonic(), found.analyses + 1, given
             self.failing.discard(digest)
         if source["tag"] not in found.tags:
             found.tags.append(source["tag"])
@@ -385,6 +386,9 @@ class FakeAnchore:
             raise _Refused(404, f"Policy bundle {name} not found in DB")
         facts = self.look(image.digest)
         assert facts
+        if image.dockerfile:
+            given = dockerfile.parse(base64.b64decode(image.dockerfile).decode())
+            facts = msgspec.structs.replace(facts, dockerfile=given)
         document = self.policies[name]
         bundle = parse_bundle(json.dumps(document).encode(), name)
         settings = PolicySettings(compat="engine", unmapped="go", missing_advisories="go")
@@ -471,6 +475,7 @@ class _Refused(Exception):
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeAnchore
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes, and a delayed ACK between them costs 40 ms
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

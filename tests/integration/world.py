@@ -70,6 +70,7 @@ class World:
         self.directory, self.pki, self.staging = directory, pki, staging
         self.trusted, self.notary_proxy, self.notary = trusted, notary_proxy, notary
         self.images = Layout(directory / "images")
+        self.logins: dict[str, str] = {}
         self.running: subprocess.Popen[str] | None = None
         (directory / "policy.json").write_text(json.dumps(POLICY))
         ca = {"ca_file": str(pki.ca_file)}
@@ -106,6 +107,7 @@ class World:
         return {
             **kept,
             **PASSPHRASES,
+            **self.logins,
             "IMAGEGATE_SITE_CONFIG": str(site),
             "DOCKER_CONFIG": str(self.directory / "docker"),
             "HOME": str(self.directory),

@@ -195,13 +195,18 @@ def test_a_day_that_is_not_in_the_calendar_is_refused(tmp_path: Path) -> None:
 def test_a_whitelist_says_what_it_can() -> None:
     given_ = [
         waiver(id="a", cve="CVE-1"), waiver(id="b", cve="CVE-2", purl="pkg:npm/lodash@1"),
-        waiver(id="c", rule="dockerfile/exposed_ports"), waiver(id="d", cve="CVE-3", path="/x", place="w.yaml:9"),
+        waiver(id="c", rule="dockerfile/*"), waiver(id="d", cve="CVE-3", path="/x", place="w.yaml:9"),
+        waiver(id="e", rule="dockerfile/exposed_ports", place="w.yaml:12"),
     ]  # fmt: skip
     document, left_out = whitelist(given_)
     assert [(item["gate"], item["trigger_id"]) for item in document["items"]] == [
         ("vulnerabilities", "CVE-1+*"), ("vulnerabilities", "CVE-2+lodash*"), ("dockerfile", "*"),
     ]  # fmt: skip
-    assert left_out == ["w.yaml:9: a whitelist cannot say what waiver 'd' is about"]
+    # One trigger's waiver would let the whole gate through: a whitelist names gates and ids.
+    assert left_out == [
+        "w.yaml:9: a whitelist cannot say what waiver 'd' is about",
+        "w.yaml:12: a whitelist cannot say what waiver 'e' is about",
+    ]
     assert document["items"][0]["expires_on"] == f"{TODAY + timedelta(90)}T23:59:59Z"
 
 

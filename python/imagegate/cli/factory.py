@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from imagegate.errors import ConfigError, ImageNotFound, UsageError
 from imagegate.model import (
     Analysis,
@@ -164,15 +166,21 @@ class Factory:
         """Return the judge that the settings name; a Dockerfile that cannot be read is an error before any work."""
         return self.server_judge(dockerfile) if self._settings.scanner == "anchore" else self.local_judge(dockerfile)
 
-    def server_judge(self, dockerfile: Path | None) -> ServerJudge:
-        """Return the judge over the Anchore server. Raises ConfigError when none is set."""
+    def server_judge(self, dockerfile: Path | None, *, policy_id: str = "") -> ServerJudge:
+        """Return the judge over the Anchore server. Raises ConfigError when none is set.
+
+        policy_id: of the server's policy, in place of the settings'.
+        """
         from imagegate.server_judge import ServerJudge
 
+        settings = self._settings.anchore
+        if policy_id:
+            settings = msgspec.structs.replace(settings, policy=policy_id)
         if dockerfile:
             self.dockerfile(dockerfile)
         return ServerJudge(
             server=self.anchore(),
-            settings=self._settings.anchore,
+            settings=settings,
             policy=self._settings.policy,
             dockerfile=dockerfile.read_text() if dockerfile else "",
             destination=self.destination,

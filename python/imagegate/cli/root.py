@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "base": ("base:base", "Verify the base images of a Dockerfile."),
     "db": ("db:db", "Fill and inspect the advisory database."),
     "policy": ("policy:policy", "Lint, convert, show, test and compare policies."),
+    "anchore": ("anchore:anchore", "Ask the Anchore server, and give it the policies."),
     "parity": ("parity:parity", "Compare the embedded evaluator with a real engine."),
     "config": ("config:config", "Show the settings in force."),
     "version": ("version:version", "Print the version."),

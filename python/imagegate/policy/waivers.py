@@ -125,12 +125,15 @@ def read_waivers(documents: Iterable[Located]) -> tuple[Waiver, ...]:
 def whitelist(waivers: Iterable[Waiver]) -> tuple[dict[str, Any], list[str]]:
     """Return the waivers as a whitelist of a policy document `1_0`, and what it cannot say of them.
 
-    A whitelist names gates and trigger ids. It knows no path and no image, so a waiver for one of those is left out.
+    A whitelist names gates and trigger ids. It knows no path, no image and no trigger, so a waiver for one of those is
+    left out.
     """
     items, left_out = [], []
     for waiver in waivers:
-        gate = waiver.rule.partition("/")[0] or "vulnerabilities"
-        if waiver.path or waiver.image or "*" in gate or (waiver.purl and not waiver.cve):
+        gate, _, trigger = waiver.rule.partition("/")
+        gate = gate or "vulnerabilities"
+        narrow = not waiver.cve and (waiver.purl or trigger not in ("", "*"))
+        if waiver.path or waiver.image or "*" in gate or narrow:
             left_out.append(f"{waiver.place}: a whitelist cannot say what waiver {waiver.id!r} is about")
             continue
         name = waiver.purl.rpartition("/")[2].partition("@")[0]

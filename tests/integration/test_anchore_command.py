@@ -1,0 +1,148 @@
+"""The command over an Anchore server: gate, check, parity, policies as code; real registries, real Notary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from imagegate.analysis.analyze import analyze
+from imagegate.analysis.store import LayerStore
+from imagegate.image.layout import LayoutSource
+from imagegate.image.resolve import resolve
+from imagegate.model import Digest, LayoutRef, Platform
+from imagegate.policy.facts import Facts
+from imagegate.progress import NoProgress
+from imagegate.settings import AnalysisSettings, Limits
+from tests.fakes.anchore import PASSWORD, USER, FakeAnchore
+from tests.fakes.contract import DEVIATIONS, DOCUMENTS, general
+from tests.integration.world import POLICY, World
+
+pytestmark = pytest.mark.skipif(not DOCUMENTS.is_dir(), reason="Anchore's OpenAPI documents are not here")
+
+
+@pytest.fixture(params=["v1", "v2"])
+def fake(request: pytest.FixtureRequest, world: World) -> Iterator[FakeAnchore]:
+    """A server that analyses what lies in the world's layout, and settings that name it."""
+
+    def look(digest: Digest) -> Facts | None:
+        index = json.loads((world.images.path / "index.json").read_text())["manifests"]
+        names = [each["annotations"]["org.opencontainers.image.ref.name"] for each in index if each["digest"] == digest]
+        if not names:
+            return None
+        with LayoutSource(LayoutRef(str(world.images.path), names[0]), Limits()) as source:
+            found = resolve(source, platform=Platform(), all_platforms=False, limits=Limits()).images[0]
+            store = LayerStore(world.directory / "server")
+            settings = AnalysisSettings(catalogers="native")
+            analysis = analyze(found, source, settings=settings, limits=Limits(), store=store, progress=NoProgress())
+            return Facts(analysis=analysis, image_id=found.config_descriptor.digest)
+
+    with FakeAnchore(request.param, look, seconds=0.2) as server:
+        world.settings["scanner"] = "anchore"
+        world.settings["anchore"] = {"url": server.url, "staging": f"{world.staging.host}/anchore"}
+        world.settings["hosts"][server.host] = {"plain_http": True}
+        world.logins = {"IMAGEGATE_ANCHORE_USER": USER, "IMAGEGATE_ANCHORE_PASSWORD": PASSWORD}
+        yield server
+        assert sorted({general(each) for each in server.violations} - DEVIATIONS) == []
+
+
+def push(world: World, *more: str) -> Any:
+    return world.run("anchore", "push-policies", str(world.directory / "policy.json"), *more)
+
+
+def test_the_gate_promotes_what_the_server_passes_and_nothing_else(world: World, fake: FakeAnchore) -> None:
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    # The engine guesses a Dockerfile where none is given, and then takes the user for root.
+    (world.directory / "Dockerfile").write_text("FROM scratch\nUSER app\n")
+    done = world.gate(world.good(), "anchore/good", then=("--dockerfile", str(world.directory / "Dockerfile")))
+    assert done.returncode == 0, done.stderr
+    assert world.signed("anchore/good") == {"1.0": world.tag("anchore/good")}
+    bad = world.gate(world.bad(), "anchore/bad")
+    assert bad.returncode == 1, bad.stderr
+    assert "stop  dockerfile/effective_user" in bad.stdout
+    assert world.tag("anchore/bad") is None
+    assert PASSWORD not in bad.stdout + bad.stderr
+
+
+def test_a_server_that_is_away_or_refuses_is_exit_2_and_nothing_is_promoted(world: World, fake: FakeAnchore) -> None:
+    no_policy = world.gate(world.good(), "anchore/none")
+    assert no_policy.returncode == 2
+    assert "Policy bundle" in no_policy.stderr
+    world.logins = {"IMAGEGATE_ANCHORE_USER": USER, "IMAGEGATE_ANCHORE_PASSWORD": "wrong-word"}
+    refused = world.gate(world.good(), "anchore/none")
+    assert refused.returncode == 2
+    assert "the login from IMAGEGATE_ANCHORE_USER was refused" in refused.stderr
+    assert "wrong-word" not in refused.stderr
+    world.settings["anchore"]["url"] = "http://127.0.0.1:1/v2"
+    world.settings["hosts"]["127.0.0.1:1"] = {"plain_http": True}
+    assert world.gate(world.good(), "anchore/none").returncode == 2
+    assert world.tag("anchore/none") is None
+
+
+def test_several_images_are_submitted_together(world: World, fake: FakeAnchore) -> None:
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    names = [world.good(str(number), name=f"app{number}") for number in range(3)]
+    done = world.run("check", *names, world.bad())
+    assert done.returncode == 1, done.stderr
+    kinds = [method for method, path in fake.requests if path.endswith("/images")]
+    assert kinds == ["POST"] * 4
+    first_check = next(number for number, (_, path) in enumerate(fake.requests) if path.endswith("/check"))
+    posts = [
+        number for number, (method, path) in enumerate(fake.requests) if (method, path[-7:]) == ("POST", "/images")
+    ]
+    assert max(posts) < first_check
+
+
+def test_policies_are_planned_shown_and_applied_once(world: World, fake: FakeAnchore) -> None:
+    planned = push(world, "--activate", POLICY["id"])
+    assert planned.returncode == 1
+    assert f"add    {POLICY['id']}" in planned.stdout
+    assert "effective_user" in planned.stdout
+    assert fake.policies == {}
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    assert fake.active == POLICY["id"]
+    again = push(world, "--activate", POLICY["id"])
+    assert (again.returncode, again.stdout) == (0, f"keep   {POLICY['id']}  root is refused\n")
+
+
+def test_waivers_go_with_the_policies(world: World, fake: FakeAnchore) -> None:
+    waiver = {
+        "id": "w", "owner": "team", "reason": "none", "created": "2026-11-01", "expires": "2099-01-01",
+        "rule": "dockerfile/*",
+    }  # fmt: skip
+    (world.directory / "waivers.yaml").write_text(json.dumps([waiver]))
+    world.settings["policy"]["waivers"] = [str(world.directory / "waivers.yaml")]
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    done = world.run("check", world.bad())
+    assert done.returncode == 0, done.stderr
+    assert "1 allowlisted" in done.stdout
+
+
+def test_shipped_policies_are_taken_by_the_server_without_what_is_ours_alone(world: World, fake: FakeAnchore) -> None:
+    done = world.run("anchore", "push-policies", "application", "base-image", "--apply")
+    assert done.returncode == 0, done.stderr
+    assert "rules of base_image.not_signed are left out" in done.stderr
+    assert len(fake.policies) == 2
+
+
+def test_server_and_embedded_evaluator_are_compared(world: World, fake: FakeAnchore) -> None:
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    policy = str(world.directory / "policy.json")
+    done = world.run("parity", world.good(), world.bad(), "--policy", policy)
+    assert (done.returncode, done.stdout) == (0, "2 of 2 images equal, 0 unexpected differences\n"), done.stderr
+    changed = json.loads(json.dumps(POLICY))
+    rules = changed["policies"][0]["rules"]
+    rules.append({"id": "x", "gate": "always", "trigger": "always", "action": "WARN", "params": []})
+    (world.directory / "other.json").write_text(json.dumps(changed))
+    done = world.run("parity", world.good(), "--policy", str(world.directory / "other.json"))
+    assert done.returncode == 1
+    assert "only local: always/always" in done.stdout
+
+
+def test_the_servers_state_is_shown(world: World, fake: FakeAnchore) -> None:
+    done = world.run("anchore", "status")
+    assert done.returncode == 0, done.stderr
+    assert f"Anchore 1.1.0, API {fake.api}" in done.stdout
+    assert json.loads(world.run("anchore", "status", "--json").stdout)["schema"] == "imagegate/anchore-status/1"
