@@ -27,7 +27,7 @@ from imagegate.policy.document import parse_bundle
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
 from imagegate.settings import PolicySettings
-from tests.fakes.contract import Contract
+from tests.fakes.contract import DOCUMENTS, Contract
 
 USER, PASSWORD, API_KEY = "admin", "foobar", "key-of-the-api"
 HEADER = [
@@ -76,7 +76,7 @@ class FakeAnchore:
     """A server for a `with` block. Requests and violations of the contract are kept.
 
     look: returns what an image holds, None when the registry has none of the digest. seconds: that an analysis takes,
-    after `queue` seconds. failing: digests whose analysis fails.
+    after `queue` seconds. failing: digests whose analysis fails. tagged: what the registry has under names.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class FakeAnchore:
         self.active = ""
         self.requests: list[tuple[str, str]] = []
         self.violations: list[str] = []
+        self.tagged: dict[str, Digest] = {}
         self.tokens: set[str] = set()
         self.refused_tokens: set[str] = set()
         self._contract = Contract(api)
@@ -144,6 +145,8 @@ class FakeAnchore:
             self.requests.append((method, parts.path))
         if not self._knows(headers.get("Authorization", "")) and not parts.path.endswith("/oauth/token"):
             return 401, "Unauthorized"
+        if parts.path.endswith("/swagger.json"):
+            return 200, self._contract.document
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         is_json = "json" in (headers.get("Content-Type") or "")
         try:
@@ -195,8 +198,20 @@ class FakeAnchore:
                 return 200, self._check(self._analysed(digest), query)
             case ["GET", "images", digest, "vuln", kind]:
                 about = self._analysed(digest)
+                found = [each for each in self._vulnerabilities(about) if kind in ("all", each[0])]
                 name = RENAMED["imageDigest"] if self.api == "v2" else "imageDigest"
-                return 200, {name: about.digest, "vulnerability_type": kind, "vulnerabilities": []}
+                told = {name: about.digest, "vulnerability_type": kind, "vulnerabilities": [each for _, each in found]}
+                return 200, told
+            case ["GET", "images", digest, "content", kind]:
+                about = self._analysed(digest)
+                name = RENAMED["imageDigest"] if self.api == "v2" else "imageDigest"
+                return 200, {name: about.digest, "content_type": kind, "content": list(self._content(about, kind))}
+            case ["GET", "events"]:
+                return 200, {"results": [], "next_page": False, "item_count": 0, "page": 1}
+            case ["GET", "system", "feeds"]:
+                return 200, []
+            case ["GET", "system", "policy_spec" | "policy-spec"]:
+                return 200, json.loads((DOCUMENTS / "policy_spec_engine.json").read_text())
             case ["GET", "policies"]:
                 return 200, [self._policy(each, detail=False) for each in self.policies]
             case ["POST", "policies"]:
@@ -256,8 +271,36 @@ class FakeAnchore:
             raise _Refused(404, "image data not found in DB")
         yield from found
 
+    def _vulnerabilities(self, image: FakeImage) -> Iterator[tuple[str, dict[str, Any]]]:
+        facts = self.look(image.digest)
+        for each in facts.vulnerabilities.vulnerabilities if facts and facts.vulnerabilities else ():
+            package = each.package
+            told = {
+                "vuln": each.id, "fix": each.fix or "None", "severity": each.severity.value, "url": each.url,
+                "package": f"{package.name}-{package.version}", "package_name": package.name,
+                "package_version": package.version, "package_type": package.type.value, "package_cpe": "None",
+                "package_cpe23": "None", "package_path": package.path or "pkgdb", "feed": "vulnerabilities",
+                "feed_group": each.feed or "github:npm", "nvd_data": [], "vendor_data": [],
+                "will_not_fix": each.will_not_fix,
+            }  # fmt: skip
+            if self.api == "v2":
+                told |= {"description": "", "is_kev": each.exploited, "epss": [], "inherited_from_base": False}
+            yield ("os" if package.type.is_os else "non-os"), told
+
+    def _content(self, image: FakeImage, kind: str) -> Iterator[dict[str, Any]]:
+        facts = self.look(image.digest)
+        for package in facts.analysis.packages if facts else ():
+            if kind == ("os" if package.type.is_os else package.type.value):
+                yield {
+                    "package": package.name, "version": package.version, "type": package.type.value.upper(),
+                    "location": package.path, "licenses": list(package.licenses), "origin": "",
+                    **({"license": " ".join(package.licenses), "cpes": []} if self.api == "v1" else {}),
+                }  # fmt: skip
+
     def _add(self, body: dict[str, Any], query: dict[str, str]) -> FakeImage:
         source = (body.get("source") or {}).get("digest")
+        if body.get("tag") in self.tagged:  # the form that anchore-cli sends
+            source = {"pullstring": f"x@{self.tagged[body['tag']]}", "tag": body["tag"]}
         if not source:
             raise _Refused(400, "Bad Request")
         pull = source["pull_string" if self.api == "v2" else "pullstring"]

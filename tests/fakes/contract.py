@@ -45,7 +45,7 @@ class Contract:
     """One version of the API."""
 
     def __init__(self, api: str) -> None:
-        self._document = _load(_FILES[api])
+        self.document = _load(_FILES[api])
         self._prefix = f"/{api}"
         self._validators: dict[int, Draft4Validator] = {}
         self._paths = [
@@ -55,7 +55,7 @@ class Contract:
                 ),
                 path,
             )
-            for path in self._document["paths"]
+            for path in self.document["paths"]
         ]
 
     def violations(self, method: str, url: str, request: Any, status: int, response: Any) -> list[str]:
@@ -75,11 +75,11 @@ class Contract:
         ]
 
     def _operation(self, method: str, path: str) -> dict[str, Any] | None:
-        exact = self._document["paths"].get(path)
+        exact = self.document["paths"].get(path)
         matching = (
             [exact]
             if exact
-            else [self._document["paths"][template] for regex, template in self._paths if regex.fullmatch(path)]
+            else [self.document["paths"][template] for regex, template in self._paths if regex.fullmatch(path)]
         )
         found = next((item for item in matching if method.lower() in item), None)
         if found is None:
@@ -126,7 +126,7 @@ class Contract:
 
     def _resolve(self, part: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in part:
-            at: Any = self._document
+            at: Any = self.document
             for name in part["$ref"].removeprefix("#/").split("/"):
                 at = at[name]
             part = at
@@ -134,7 +134,7 @@ class Contract:
 
     def _validator(self, schema: dict[str, Any]) -> Draft4Validator:
         if id(schema) not in self._validators:
-            self._validators[id(schema)] = Draft4Validator({**self._document, **schema})
+            self._validators[id(schema)] = Draft4Validator({**self.document, **schema})
         return self._validators[id(schema)]
 
     def _errors(self, schema: dict[str, Any] | None, value: Any) -> Iterator[str]:
