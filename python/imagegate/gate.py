@@ -29,6 +29,7 @@ from imagegate.model import (
     Target,
     Verdict,
     VerifiedTarget,
+    Vulnerability,
     joint_verdict,
 )
 from imagegate.progress import Progress
@@ -41,6 +42,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
     base: how far its base was proved, None where no rule asked. packages: how many it has. advisories: when those that
     it was matched with were last fetched, None where no rule asked. layers: bottom first.
+    vulnerabilities: all that were found, whether a rule asks for them or not.
     """
 
     evaluation: Evaluation
@@ -48,6 +50,7 @@ class Judgement(msgspec.Struct, frozen=True):
     packages: int = 0
     advisories: datetime | None = None
     layers: tuple[AnalysedLayer, ...] = ()
+    vulnerabilities: tuple[Vulnerability, ...] = ()
 
 
 class Judge(Protocol):

@@ -62,7 +62,8 @@ class PolicyJudge:
         )
         evaluation = evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now, waivers=self.waivers)
         fetched = min((feed.synced_at for feed in report.feeds), default=None) if report else None
-        return Judgement(evaluation, base, len(analysis.packages), fetched, analysis.layers)
+        found = report.vulnerabilities if report else ()
+        return Judgement(evaluation, base, len(analysis.packages), fetched, analysis.layers, found)
 
     def _refuse_old(self, report: VulnerabilityReport, now: datetime) -> None:
         if not self.advisories.max_age_days:

@@ -77,8 +77,9 @@ class ServerJudge:
         """
         self.announce(image, source, name)
         self._await(image.digest)
-        check = self._check(image.digest, name)
-        return Judgement(self._evaluation(check, image, name), layers=_layers(image))
+        evaluation = self._evaluation(self._check(image.digest, name), image, name)
+        found = self.server.found(image.digest) if self.settings.vulnerabilities else ()
+        return Judgement(evaluation, layers=_layers(image), vulnerabilities=found)
 
     def _pullable(self, image: PlatformImage, source: ImageSource, name: str) -> tuple[RegistryRef, str]:
         """Return where the server can pull the image, copying it to staging when it is not there."""

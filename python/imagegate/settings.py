@@ -156,6 +156,7 @@ class Anchore(_Section, frozen=True):
     staging: `registry/repository` that images are pushed to for the server to pull; empty: it pulls from where
     they are.
     policy: id of the server's policy; empty: its active one. timeout: seconds for one analysis, queue and all.
+    vulnerabilities: whether all of an image's are fetched for the reports.
     """
 
     url: str = ""
@@ -165,6 +166,7 @@ class Anchore(_Section, frozen=True):
     staging: str = ""
     policy: str = ""
     timeout: float = 3600.0
+    vulnerabilities: bool = False
 
 
 class Settings(_Section, frozen=True):

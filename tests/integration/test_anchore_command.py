@@ -146,3 +146,17 @@ def test_the_servers_state_is_shown(world: World, fake: FakeAnchore) -> None:
     assert done.returncode == 0, done.stderr
     assert f"Anchore 1.1.0, API {fake.api}" in done.stdout
     assert json.loads(world.run("anchore", "status", "--json").stdout)["schema"] == "imagegate/anchore-status/1"
+
+
+def test_the_plugins_files_are_written(world: World, fake: FakeAnchore) -> None:
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    world.settings["anchore"]["vulnerabilities"] = True
+    directory = world.directory / "AnchoreReport"
+    files = [f"anchore-{name}={directory}/anchore_{name}.json" for name in ("gates", "security")]
+    done = world.run("check", world.bad(), "-o", files[0], "-o", files[1])
+    assert done.returncode == 1, done.stderr
+    (gates,) = json.loads((directory / "anchore_gates.json").read_text()).values()
+    assert [row[3:5] for row in gates["result"]["rows"]] == [["dockerfile", "effective_user"]]
+    assert gates["result"]["final_action"] == "stop"
+    security = json.loads((directory / "anchore_security.json").read_text())
+    assert [column["title"] for column in security["columns"]][:2] == ["Tag", "CVE ID"]

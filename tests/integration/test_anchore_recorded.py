@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from imagegate.anchore.client import EngineClient
 from imagegate.anchore.server import ImageState
 from imagegate.anchore.session import in_words
 from imagegate.errors import AnchoreError
-from imagegate.model import Action, Digest, Reason
+from imagegate.model import Action, Digest, Evaluation, Reason
+from imagegate.report import FORMATS
+from imagegate.report.context import Context
 from tests.fakes.contract import DEVIATIONS, DOCUMENTS, Contract, general
 
 EXCHANGES = DOCUMENTS / "exchanges"
@@ -168,3 +171,24 @@ def test_the_client_reads_all_that_was_recorded() -> None:
 
 def test_an_unfinished_image_is_no_verdict() -> None:
     assert exchange("005")["response"]["status"] == 404
+
+
+def test_vulnerabilities_are_read() -> None:
+    (found,) = map(wire.vulnerability, body("037")["vulnerabilities"])
+    assert (found.id, found.package.name, found.package.version, found.fix) == (
+        "CVE-2023-0286", "libcrypto3", "3.0.7-r0", "3.0.8-r0",
+    )  # fmt: skip
+    assert (found.severity.value, found.package.type.value, found.package.path) == ("High", "APKG", "")
+
+
+def test_the_report_has_the_shape_of_the_engines_own_table() -> None:
+    recorded = body("008")[0][ROOT][TAG][0]["detail"]["result"]
+    check = wire.check_v1(body("008"), ROOT, TAG)
+    evaluation = Evaluation(
+        digest=ROOT, tag=TAG, policy_id="p", policy_digest=ROOT, final_action=check.final_action, reason=check.reason,
+        mapping="default", findings=check.findings, evaluated_at=datetime.now(UTC),
+    )  # fmt: skip
+    image_id = recorded["image_id"]
+    context = Context(image_ids={ROOT: Digest(f"sha256:{image_id}")})
+    document = json.loads(FORMATS["anchore-gates"]([evaluation], context))
+    assert document == {image_id: recorded["result"][image_id]}

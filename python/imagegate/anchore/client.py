@@ -11,7 +11,7 @@ from imagegate.anchore import wire
 from imagegate.anchore.server import ServerCheck, ServerImage, ServerPolicy, ServerVersion, ServiceState
 from imagegate.anchore.session import Session
 from imagegate.errors import AnchoreError
-from imagegate.model import Digest, RegistryRef
+from imagegate.model import Digest, RegistryRef, Vulnerability
 
 MakeSession = Callable[[str], Session]
 """Makes the session of a base URL, which ends with the API's version."""
@@ -118,6 +118,10 @@ class AnchoreClient:
         if not isinstance(answer, dict) or not isinstance(answer.get("vulnerabilities"), list):
             raise AnchoreError(f"the server's vulnerabilities of {digest} cannot be read")
         return list(answer["vulnerabilities"])
+
+    def found(self, digest: Digest) -> tuple[Vulnerability, ...]:
+        """Return all vulnerabilities of an analysed image. (`AnchoreServer.found`.)"""
+        return tuple(map(wire.vulnerability, self.vulnerabilities(digest)))
 
     def check(self, digest: Digest, tag: str, policy_id: str = "", base_digest: str = "") -> ServerCheck:
         """Evaluate an image. (`AnchoreServer.check`.)"""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from imagegate.model import Action, Digest, Finding, Problem, Reason, RegistryRef
+from imagegate.model import Action, Digest, Finding, Problem, Reason, RegistryRef, Vulnerability
 
 
 class ImageState(StrEnum):
@@ -100,6 +100,9 @@ class AnchoreServer(Protocol):
 
     def check(self, digest: Digest, tag: str, policy_id: str = "", base_digest: str = "") -> ServerCheck:
         """Evaluate an analysed image under a name by a policy; empty: the active one. base_digest: v2 only."""
+
+    def found(self, digest: Digest) -> tuple[Vulnerability, ...]:
+        """Return all vulnerabilities of an analysed image, those that will not be fixed too."""
 
     def policies(self) -> Sequence[ServerPolicy]:
         """Return all policies, without their documents."""

@@ -13,7 +13,18 @@ from typing import Any
 
 from imagegate.anchore.server import ImageState, ServerCheck, ServerImage, ServerPolicy
 from imagegate.errors import AnchoreError
-from imagegate.model import Action, AllowlistMatch, Digest, Finding, Problem, Reason, Severity
+from imagegate.model import (
+    Action,
+    AllowlistMatch,
+    Digest,
+    Finding,
+    Package,
+    PackageType,
+    Problem,
+    Reason,
+    Severity,
+    Vulnerability,
+)
 
 _V1_ROW = (
     "Image_Id",
@@ -66,6 +77,30 @@ def policy(document: Any) -> ServerPolicy:
         active=bool(about.get("active")),
         document=dict(_mapping(found, "a policy document")),
         record=dict(about),
+    )
+
+
+def vulnerability(document: Any) -> Vulnerability:
+    """Read a vulnerability of an image. "None" is the servers' word for no fix."""
+    about = _mapping(document, "a vulnerability")
+    kind = str(about.get("package_type") or "").lower()
+    fix, path = str(about.get("fix") or ""), str(about.get("package_path") or "")
+    severity = str(about.get("severity") or "").capitalize()
+    return Vulnerability(
+        id=_text(about, "vuln"),
+        package=Package(
+            name=_text(about, "package_name", "package"),
+            version=_text(about, "package_version", required=False),
+            type=next((each for each in PackageType if each.value.lower() == kind), PackageType.OTHER),
+            purl=str(about.get("purl") or ""),
+            path="" if path in ("pkgdb", "None") else path,
+        ),
+        severity=Severity(severity) if severity in list(Severity) else Severity.UNKNOWN,
+        fix="" if fix == "None" else fix,
+        url=str(about.get("url") or ""),
+        will_not_fix=bool(about.get("will_not_fix")),
+        feed=str(about.get("feed_group") or ""),
+        exploited=bool(about.get("is_kev")),
     )
 
 

@@ -13,7 +13,7 @@ from imagegate.cli.app import App
 from imagegate.gate import Judgement, Outcome, undecided
 from imagegate.image.source import ImageSource
 from imagegate.judge import PolicyJudge
-from imagegate.model import Evaluation, PlatformImage, Verdict, joint_verdict
+from imagegate.model import Digest, Evaluation, PlatformImage, Verdict, joint_verdict
 from imagegate.report.context import Context, LayerText, Rule, RuleText
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Witness:
         self.bundle = judge.bundle if isinstance(judge, PolicyJudge) else None
         self._judge = judge
         self.judgements: list[Judgement] = []
+        self._image_ids: dict[Digest, Digest] = {}
 
     def announce(self, image: PlatformImage, source: ImageSource, name: str) -> None:
         """Let slow work on an image begin that will be judged."""
@@ -38,6 +39,7 @@ class Witness:
     def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
         judgement = self._judge(image, source, name)
         self.judgements.append(judgement)
+        self._image_ids[image.digest] = image.config_descriptor.digest
         return judgement
 
     @property
@@ -66,6 +68,8 @@ class Witness:
                 for judgement in self.judgements
                 for number, layer in enumerate(judgement.layers, 1)
             },
+            image_ids=self._image_ids,
+            vulnerabilities={each.evaluation.digest: each.vulnerabilities for each in self.judgements},
             bases={each.evaluation.digest: each.base.reference for each in self.judgements if each.base},
         )
 

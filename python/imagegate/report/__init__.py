@@ -37,6 +37,8 @@ def _lazy(module: str) -> Renderer:
 
 
 FORMATS: dict[str, Renderer] = {
+    "anchore-gates": _lazy("anchore_gates"),
+    "anchore-security": _lazy("anchore_security"),
     "json": _lazy("document"),
     "junit": _lazy("junit"),
     "markdown": _lazy("markdown"),

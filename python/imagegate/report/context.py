@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from imagegate.model import Action, Digest, Evaluation, Finding, Verdict
+from imagegate.model import Action, Digest, Evaluation, Finding, Verdict, Vulnerability
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class Context(msgspec.Struct, frozen=True):
     dockerfile: its path, for places in it. next_step: what happened after the verdict, or will.
     rules: those of the policy; a report lists as passed the ones that were in force and found nothing.
     rule_texts: by `Finding.rule_place`. layers: by the digests of an image and of its layer. bases: the names of the
-    images' proved bases.
+    images' proved bases. image_ids: digests of the images' configs. vulnerabilities: all that were found in each image.
     """
 
     policy: str = ""
@@ -58,6 +58,8 @@ class Context(msgspec.Struct, frozen=True):
     rule_texts: Mapping[str, RuleText] = {}
     layers: Mapping[tuple[Digest, Digest], LayerText] = {}
     bases: Mapping[Digest, str] = {}
+    image_ids: Mapping[Digest, Digest] = {}
+    vulnerabilities: Mapping[Digest, tuple[Vulnerability, ...]] = {}
 
 
 class Counts(msgspec.Struct, frozen=True):
