@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 from lab.process import LabError
 
@@ -26,8 +30,20 @@ COMMANDS = {
 
 def ensure(*commands: str) -> None:
     """Install the packages of commands that are not there. Raises LabError when that takes root and we are not."""
+    if not _missing(commands):
+        return
+    # Test workers may come here at once, and apt's own locks make the second fail in place of waiting.
+    with Path(tempfile.gettempdir(), "imagegate-lab-packages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install(_missing(commands))
+
+
+def _missing(commands: Sequence[str]) -> list[str]:
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin"
-    missing = sorted({COMMANDS[command] for command in commands if not shutil.which(command, path=path)})
+    return sorted({COMMANDS[command] for command in commands if not shutil.which(command, path=path)})
+
+
+def _install(missing: list[str]) -> None:
     if not missing:
         return
     if os.geteuid() != 0:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from lab.packages import ensure
 from lab.proxy import Fault, Request
 from tests.images import DEBIAN
 from tests.integration.world import POLICY, World
@@ -14,6 +15,7 @@ from tests.integration.world import POLICY, World
 def stage(world: World, image: str, name: str) -> str:
     """Copy an image into the staging registry with a tool that is not ours; return its reference there."""
     target = f"{world.staging.host}/{name}"
+    ensure("skopeo")
     certificates = world.directory / "certificates"
     certificates.mkdir(exist_ok=True)
     (certificates / "ca.crt").write_bytes(world.pki.ca_file.read_bytes())
