@@ -18,6 +18,7 @@ COMMANDS = {
     "notary": "notary",
     "notary-server": "notary",
     "notary-signer": "notary",
+    "docker": "docker.io",
     "dockerd": "docker.io",
     "debootstrap": "debootstrap",
     "clamscan": "clamav",
