@@ -169,3 +169,15 @@ def test_retry_after_is_honoured_within_the_budget(site: Site, tmp_path: Path) -
 def test_urls_are_shown_without_logins_and_tokens() -> None:
     shown = redact("https://user:word@r.example.com/v2/a/blobs?digest=sha256:1&_state=secret&token=t#frag")
     assert shown == "https://r.example.com/v2/a/blobs?digest=sha256:1"
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again_and_never_taken_for_whole(site: Site, tmp_path: Path) -> None:
+    def half_first(_: Seen) -> tuple[int, dict[str, str], bytes]:
+        cut = {"Content-Length": "8", "Connection": "close"} if len(site.requests) == 1 else {}
+        return 200, cut, b"half" if cut else b"half and rest"
+
+    site.answer = half_first
+    assert client(tmp_path, site).request("GET", site.url).content == b"half and rest"
+    site.answer = lambda _: (200, {"Content-Length": "8", "Connection": "close"}, b"half")
+    with pytest.raises(NetworkError, match="after 3 attempts"):
+        client(tmp_path, site).request("GET", site.url)
