@@ -15,7 +15,7 @@ from imagegate.errors import AdvisoryError
 from imagegate.gate import Judgement
 from imagegate.image.source import ImageSource
 from imagegate.model import Analysis, BaseProof, PackageListing, Platform, PlatformImage, VulnerabilityReport
-from imagegate.policy.demands import needs_ancestors, needs_base
+from imagegate.policy.demands import needs_base
 from imagegate.policy.document import PolicyBundle
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts, Previous
@@ -47,7 +47,7 @@ class PolicyJudge:
         report = self.match(analysis) if self.bundle.uses_gate("vulnerabilities") else None
         if report:
             self._refuse_old(report, now)
-        ancestors = self.prove_ancestry(image) if needs_ancestors(self.bundle) else None
+        ancestors = self.prove_ancestry(image) if self.bundle.uses_gate("ancestry") else None
         base = ancestors[0] if ancestors else self.prove_base(image) if needs_base(self.bundle) else None
         listed = self.bundle.uses_gate("npms") or self.bundle.uses_gate("ruby_gems")
         facts = Facts(

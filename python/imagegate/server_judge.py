@@ -77,7 +77,8 @@ class ServerJudge:
         """
         self.announce(image, source, name)
         self._await(image.digest)
-        evaluation = self._evaluation(self._check(image.digest, name), image, name)
+        check = self.server.check(image.digest, name, self.settings.policy)
+        evaluation = self._evaluation(check, image, name)
         found = self.server.found(image.digest) if self.settings.vulnerabilities else ()
         return Judgement(evaluation, layers=_layers(image), vulnerabilities=found)
 
@@ -107,11 +108,11 @@ class ServerJudge:
         attempt = 0
         while True:
             known = self.server.image(reference.digest)
-            again = known is not None and known.state is ImageState.FAILED and attempt == 0
-            if known is not None and not again and (tag in known.tags or attempt):
+            failed = known is not None and known.state is ImageState.FAILED
+            if known is not None and not failed and tag in known.tags:
                 return self._noted(known)
             try:
-                return self._noted(self.server.add(reference, tag, self.dockerfile, force=again))
+                return self._noted(self.server.add(reference, tag, self.dockerfile, force=failed))
             except NetworkError:
                 attempt += 1
                 if attempt > 5 or self.monotonic() > deadline:
@@ -162,9 +163,6 @@ class ServerJudge:
             self.say(f"anchore: {digest[:19]} is {image.state.value.replace('_', ' ')}")
         submitted.image = image
 
-    def _check(self, digest: Digest, name: str) -> ServerCheck:
-        return self.server.check(digest, name, self.settings.policy)
-
     def _evaluation(self, check: ServerCheck, image: PlatformImage, name: str) -> Evaluation:
         problems = list(check.problems)
         if not check.mapped and not check.image_rule and self.policy.unmapped == "error":
@@ -172,6 +170,9 @@ class ServerJudge:
         if self._submitted[image.digest].dockerfile_missed:
             told = "the server analysed the image before without its Dockerfile, and judged a guessed one"
             problems.append(Problem("warn", "dockerfile", told))
+        if self.policy.bundle:
+            told = f"the server's policy {check.policy_id} decides; policy.bundle (--policy) is evaluated here only"
+            problems.append(Problem("warn", "policy", told))
         if self.policy.waivers:
             told = "waivers count once they are on the server: `imagegate policy waivers` prints them as an allowlist"
             problems.append(Problem("warn", "waivers", told))

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from imagegate import dockerfile
+from imagegate.anchore.server import CHECK_COLUMNS
 from imagegate.errors import PolicyError
 from imagegate.model import Action, Digest, Evaluation, Finding, Reason
 from imagegate.policy.document import parse_bundle
@@ -30,17 +31,6 @@ from imagegate.settings import PolicySettings
 from tests.fakes.contract import DOCUMENTS, Contract
 
 USER, PASSWORD, API_KEY = "admin", "foobar", "key-of-the-api"
-HEADER = [
-    "Image_Id",
-    "Repo_Tag",
-    "Trigger_Id",
-    "Gate",
-    "Trigger",
-    "Check_Output",
-    "Gate_Action",
-    "Whitelisted",
-    "Policy_Id",
-]
 RENAMED = {
     "imageDigest": "image_digest", "parentDigest": "parent_digest", "imageId": "image_id", "userId": "account_name",
     "fulltag": "full_tag", "fulldigest": "full_digest", "policyId": "policy_id", "policybundle": "policy",
@@ -458,7 +448,12 @@ def _v1_check(image: FakeImage, tag: str, found: Evaluation, document: dict[str,
         for each in found.findings
     ]  # fmt: skip
     reasons = {Reason.DENYLISTED_IMAGE: "blacklisted", Reason.ALLOWLISTED_IMAGE: "whitelisted"}
-    table = {"header": HEADER, "row_count": len(rows), "rows": rows, "final_action": found.final_action.value}
+    table = {
+        "header": list(CHECK_COLUMNS),
+        "row_count": len(rows),
+        "rows": rows,
+        "final_action": found.final_action.value,
+    }
     result = {
         "user_id": USER, "image_id": image.image_id, "tag": tag, "bundle": document,
         "matched_mapping_rule": {"name": found.mapping} if found.mapping else False,

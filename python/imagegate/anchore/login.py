@@ -28,10 +28,9 @@ class _Token(msgspec.Struct):
 
 
 class AnchoreLogin:
-    """The `http.auth.Authenticator` of one Anchore server: it sends the login with the first request.
+    """How an Anchore server is logged in to: unasked, with the first request. (`http.auth.Authenticates`.)
 
-    A server that took a login and then refuses the same one is asked once more: behind a load balancer a node that is
-    starting answers 401. base_url: with the API's version, for the token.
+    base_url: with the API's version, where the token is asked for.
     """
 
     def __init__(self, environ: Mapping[str, str], fetch: Fetch, base_url: str, *, oauth: bool) -> None:

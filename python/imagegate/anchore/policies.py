@@ -14,37 +14,28 @@ from imagegate.anchore.client import AnchoreClient
 from imagegate.anchore.server import ServerPolicy
 from imagegate.errors import AnchoreError
 from imagegate.policy.convert import convert
+from imagegate.policy.words import V1, V2
 
 _OWN_GATES = frozenset({"base_image"})
 """Gates that are imagegate's own, which every server refuses."""
-_ABOUT = ("id", "name", "description")
-_SELECTS = (*_ABOUT, "registry", "repository", "image")
 _KEYS = {
-    "policy": (
-        *_ABOUT,
-        *("version", "rule_sets", "allowlists", "mappings", "source_mappings", "sbom_mappings"),
-        *("allowlisted_images", "denylisted_images", "last_updated"),
-    ),
-    "rule set": (*_ABOUT, "version", "artifact_type", "rules"),
-    "rule": ("id", "gate", "trigger", "action", "description", "params", "recommendation"),
-    "allowlist": (*_ABOUT, "version", "items"),
-    "item": ("id", "gate", "trigger_id", "expires_on", "description"),
-    "mapping": (*_SELECTS, "rule_set_ids", "allowlist_ids"),
-    "image": _SELECTS,
+    **V2.keys,
+    "bundle": [*V2.keys["bundle"], "source_mappings", "sbom_mappings", "last_updated"],
+    "image rule": ["id", "name", "description", "registry", "repository", "image"],
 }
-"""By Anchore Enterprise's OpenAPI 2.13.0: `Policy`, `RuleSet`, `PolicyRule`, `Allowlist` …; and 6's `sbom_mappings`."""
+"""What each part may hold on the server. (Anchore Enterprise, OpenAPI 2.13.0, `Policy`; 6 has `sbom_mappings` too.)"""
 _PARTS = {
-    "policy": {
-        "rule_sets": "rule set",
-        "allowlists": "allowlist",
+    "bundle": {
+        V2.policies: "policy",
+        V2.whitelists: "whitelist",
         "mappings": "mapping",
-        "allowlisted_images": "image",
-        "denylisted_images": "image",
+        V2.whitelisted_images: "image rule",
+        V2.blacklisted_images: "image rule",
     },
-    "rule set": {"rules": "rule"},
-    "allowlist": {"items": "item"},
+    "policy": {"rules": "rule"},
+    "whitelist": {"items": "item"},
 }
-_VERSIONS = {"v1": "1_0", "v2": "2"}
+_VERSIONS = {"v1": V1.version, "v2": V2.version}
 
 
 class Step(StrEnum):
@@ -82,7 +73,7 @@ def for_server(
 
     allowlist: one of version 1_0 that every mapping is to use, such as the compiled waivers; None for none.
     """
-    first = convert(document, "1_0")
+    first = convert(document, V1.version)
     left_out, policies = [], []
     for policy in first.get("policies", []):
         rules = [rule for rule in policy.get("rules", []) if rule.get("gate", "").lower() not in _OWN_GATES]
@@ -96,7 +87,7 @@ def for_server(
         first["whitelists"] = [*others, allowlist]
         first["mappings"] = [_using(each, allowlist["id"]) for each in first.get("mappings", [])]
     wanted = convert(first, _VERSIONS[api])
-    return (_closed(wanted, "policy") if api == "v2" else wanted), left_out
+    return (_closed(wanted, "bundle") if api == "v2" else wanted), left_out
 
 
 def _closed(document: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -107,7 +98,7 @@ def _closed(document: dict[str, Any], kind: str) -> dict[str, Any]:
     found = {name: value for name, value in document.items() if name in _KEYS[kind]}
     if "comment" in document and "description" in _KEYS[kind]:
         found.setdefault("description", document["comment"])
-    if kind in ("mapping", "image") and "id" not in found:
+    if kind in ("mapping", "image rule") and "id" not in found:
         found["id"] = str(document.get("name", kind))
     for name, part in _PARTS.get(kind, {}).items():
         if isinstance(found.get(name), list):

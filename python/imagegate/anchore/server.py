@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -10,6 +9,19 @@ from typing import Any, Protocol
 import msgspec
 
 from imagegate.model import Action, Digest, Finding, Problem, Reason, RegistryRef, Vulnerability
+
+CHECK_COLUMNS = (
+    "Image_Id",
+    "Repo_Tag",
+    "Trigger_Id",
+    "Gate",
+    "Trigger",
+    "Check_Output",
+    "Gate_Action",
+    "Whitelisted",
+    "Policy_Id",
+)
+"""Of the table in which API v1 tells a verdict, and which Anchore's Jenkins plugin archives."""
 
 
 class ImageState(StrEnum):
@@ -80,13 +92,7 @@ class ServiceState(msgspec.Struct, frozen=True):
 
 
 class AnchoreServer(Protocol):
-    """A server. Every method raises AnchoreError, AuthenticationFailed and NetworkError."""
-
-    def version(self) -> ServerVersion:
-        """Return the versions of program and API."""
-
-    def services(self) -> tuple[ServiceState, ...]:
-        """Return the state of every service."""
+    """What judging asks of a server. Every method raises AnchoreError, AuthenticationFailed and NetworkError."""
 
     def add(self, image: RegistryRef, tag: str, dockerfile: str = "", *, force: bool = False) -> ServerImage:
         """Submit an image by its digest. tag: `registry/repo:tag`, without which no server takes one.
@@ -103,6 +109,3 @@ class AnchoreServer(Protocol):
 
     def found(self, digest: Digest) -> tuple[Vulnerability, ...]:
         """Return all vulnerabilities of an analysed image, those that will not be fixed too."""
-
-    def policies(self) -> Sequence[ServerPolicy]:
-        """Return all policies, without their documents."""

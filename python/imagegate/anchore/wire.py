@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from imagegate.anchore.server import ImageState, ServerCheck, ServerImage, ServerPolicy
+from imagegate.anchore.server import CHECK_COLUMNS, ImageState, ServerCheck, ServerImage, ServerPolicy
 from imagegate.errors import AnchoreError
 from imagegate.model import (
     Action,
@@ -26,17 +26,6 @@ from imagegate.model import (
     Vulnerability,
 )
 
-_V1_ROW = (
-    "Image_Id",
-    "Repo_Tag",
-    "Trigger_Id",
-    "Gate",
-    "Trigger",
-    "Check_Output",
-    "Gate_Action",
-    "Whitelisted",
-    "Policy_Id",
-)
 _REASONS = {
     "policy_evaluation": Reason.POLICY,
     "whitelisted": Reason.ALLOWLISTED_IMAGE,
@@ -205,7 +194,7 @@ def _checked(
 
 
 def _row(row: Mapping[str, Any]) -> Finding:
-    missing = [name for name in _V1_ROW if name not in row]
+    missing = [name for name in CHECK_COLUMNS if name not in row]
     if missing:
         raise KeyError(missing[0])
     waived = row["Whitelisted"]

@@ -82,7 +82,7 @@ def images(
         return 1 if unexpected else 0
     for difference in differences:
         expected = " (expected)" if difference.expected else ""
-        click.echo(printable(f"{difference.image}  only {difference.only}: {difference.finding}{expected}"))
+        click.echo(printable(f"{difference.image}  {difference.side}: {difference.finding}{expected}"))
     click.echo(f"{same} of {len(found)} images equal, {len(unexpected)} unexpected differences")
     return 1 if unexpected else 0
 

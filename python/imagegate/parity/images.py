@@ -12,10 +12,13 @@ from imagegate.model import Evaluation, Finding
 
 
 class ImageDifference(msgspec.Struct, frozen=True):
-    """What one side has and the other has not. only: `server` or `local`; expected: it is in the allowed list."""
+    """What one side has and the other has not, or says otherwise.
+
+    side: `only server`, `only local` or `both`; expected: it is in the allowed list.
+    """
 
     image: str
-    only: str
+    side: str
     finding: str
     expected: bool
 
@@ -24,14 +27,14 @@ def compare(server: Evaluation, local: Evaluation, allowed: Iterable[str] = ()) 
     """Yield the differences. allowed: `GATE/TRIGGER` or `GATE/TRIGGER/TRIGGER-ID`, `*` for any text."""
     patterns = tuple(allowed)
     ours, theirs = Counter(map(_key, local.findings)), Counter(map(_key, server.findings))
-    for only, rest in (("server", theirs - ours), ("local", ours - theirs)):
+    for side, rest in (("only server", theirs - ours), ("only local", ours - theirs)):
         for key in sorted(rest.elements()):
             gate_trigger, trigger_id = f"{key[0]}/{key[1]}", key[2]
             names = (gate_trigger, f"{gate_trigger}/{trigger_id}")
             expected = any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
             allowlisted = ", allowlisted" if key[4] else ""
             told = f"{gate_trigger} {trigger_id} {key[3]}{allowlisted}"
-            yield ImageDifference(server.tag, only, told, expected)
+            yield ImageDifference(server.tag, side, told, expected)
     if server.final_action is not local.final_action:
         told = f"final action: {server.final_action.value} on the server, {local.final_action.value} here"
         yield ImageDifference(server.tag, "both", told, expected=False)

@@ -106,9 +106,9 @@ class _Reader(Reader):
         if gate in ENDED:
             instead = f"; use {ENDED[gate]!r}" if ENDED[gate] else ""
             self.mistake(f"{place}.gate", f"the gate {gate!r} is no longer evaluated by anything{instead}")
-        elif name in UNSUPPORTED.get(gate, ()):
+        elif gate in UNSUPPORTED and (gate not in gates or name in UNSUPPORTED[gate]):
             self.mistake(f"{place}.trigger", f"{gate}.{name} is not supported yet")
-        elif gate not in gates and gate not in UNSUPPORTED:
+        elif gate not in gates:
             self.mistake(f"{place}.gate", f"there is no gate {gate!r}{nearest(gate, gates)}")
         else:
             known = sorted([*triggers, *UNSUPPORTED.get(gate, ())])

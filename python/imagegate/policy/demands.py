@@ -8,11 +8,6 @@ from imagegate.policy.model import PolicyBundle
 from imagegate.settings import AnalysisSettings
 
 
-def needs_ancestors(bundle: PolicyBundle) -> bool:
-    """Say whether a rule asks what the base was built on."""
-    return bundle.uses_gate("ancestry")
-
-
 def needs_base(bundle: PolicyBundle) -> bool:
     """Say whether a rule asks what the image was built on."""
     return bundle.uses_gate("base_image") or any(

@@ -10,20 +10,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from imagegate.anchore.server import CHECK_COLUMNS
 from imagegate.model import Evaluation, Finding
 from imagegate.report.context import Context
-
-HEADER = (
-    "Image_Id",
-    "Repo_Tag",
-    "Trigger_Id",
-    "Gate",
-    "Trigger",
-    "Check_Output",
-    "Gate_Action",
-    "Whitelisted",
-    "Policy_Id",
-)
 
 
 def render(evaluations: Sequence[Evaluation], context: Context) -> str:
@@ -33,7 +22,7 @@ def render(evaluations: Sequence[Evaluation], context: Context) -> str:
         image_id = context.image_ids.get(evaluation.digest, evaluation.digest).removeprefix("sha256:")
         rows = [_row(image_id, evaluation, finding) for finding in evaluation.findings]
         table = {
-            "header": list(HEADER),
+            "header": list(CHECK_COLUMNS),
             "row_count": len(rows),
             "rows": rows,
             "final_action": evaluation.final_action.value,

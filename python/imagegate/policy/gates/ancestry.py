@@ -8,12 +8,15 @@ the chain in the same way. What is claimed and not proved allows nothing, but is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from imagegate.errors import InvalidReference
 from imagegate.image.reference import parse
 from imagegate.model import BaseProof, BaseStatus, Digest, RegistryRef, parse_digest
 from imagegate.policy.gates.parameter import Parameter, Values, strings
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger
+
+Read = Callable[[str], Any]
 
 _BUILD = "Build it with `imagegate build`, FROM an approved image of the trusted registry."
 
@@ -89,34 +92,29 @@ def _unknown(scope: Scope, _: Values) -> Iterator[Hit]:
         yield Hit("No image that this image was built on is known", fix=_BUILD)
 
 
+def _triggers(kind: str, read: Read, value: Callable[[BaseProof], Any]) -> tuple[Trigger, Trigger]:
+    """Return the triggers that compare ancestors by their `digest` or their `tag`. value: what a list must hold."""
+    base, ancestor = f"base_{kind}", f"ancestor_{kind}"
+    return (
+        Trigger(
+            "ancestry",
+            f"allowed_base_image_{kind}",
+            lambda scope, values: _not_allowed(scope, kind, lambda proof: value(proof) in values[base]),
+            (Parameter(base, read, required=True),),
+            beyond=True,
+        ),
+        Trigger(
+            "ancestry",
+            f"denylist_ancestor_image_{kind}",
+            lambda scope, values: _denied(scope, kind, lambda proof: value(proof) in values[ancestor]),
+            (Parameter(ancestor, read, required=True),),
+            beyond=True,
+        ),
+    )
+
+
 TRIGGERS = (
-    Trigger(
-        "ancestry",
-        "allowed_base_image_digest",
-        lambda scope, values: _not_allowed(scope, "digest", lambda proof: proof.digest in values["base_digest"]),
-        (Parameter("base_digest", _digests, required=True),),
-        beyond=True,
-    ),
-    Trigger(
-        "ancestry",
-        "allowed_base_image_tag",
-        lambda scope, values: _not_allowed(scope, "tag", lambda proof: _name(proof.reference) in values["base_tag"]),
-        (Parameter("base_tag", _tags, required=True),),
-        beyond=True,
-    ),
-    Trigger(
-        "ancestry",
-        "denylist_ancestor_image_digest",
-        lambda scope, values: _denied(scope, "digest", lambda proof: proof.digest in values["ancestor_digest"]),
-        (Parameter("ancestor_digest", _digests, required=True),),
-        beyond=True,
-    ),
-    Trigger(
-        "ancestry",
-        "denylist_ancestor_image_tag",
-        lambda scope, values: _denied(scope, "tag", lambda proof: _name(proof.reference) in values["ancestor_tag"]),
-        (Parameter("ancestor_tag", _tags, required=True),),
-        beyond=True,
-    ),
+    *_triggers("digest", _digests, lambda proof: proof.digest),
+    *_triggers("tag", _tags, lambda proof: _name(proof.reference)),
     Trigger("ancestry", "no_ancestors_analyzed", _unknown, beyond=True),
 )
