@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagegate.anchore import wire
-from imagegate.anchore.client import EngineClient
+from imagegate.anchore.client import AnchoreClient
 from imagegate.anchore.server import ImageState
 from imagegate.anchore.session import in_words
 from imagegate.errors import AnchoreError
@@ -153,7 +153,7 @@ class Replay:
 
 
 def test_the_client_reads_all_that_was_recorded() -> None:
-    client = EngineClient(Replay())  # type: ignore[arg-type]
+    client = AnchoreClient(Replay(), "v1")  # type: ignore[arg-type]
     assert client.version().service == "1.1.0"
     assert all(service.up for service in client.services())
     assert len(client.images()) == 4

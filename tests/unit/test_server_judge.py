@@ -66,7 +66,7 @@ class Server:
         state = ImageState.NOT_ANALYZED if lasted < self.queue else ImageState.ANALYZING
         return ServerImage(digest, ImageState.ANALYZED if lasted >= self.queue + self.seconds else state, (tag,))
 
-    def check(self, digest: Digest, tag: str, policy_id: str = "", base_digest: str = "") -> ServerCheck:
+    def check(self, digest: Digest, tag: str, policy_id: str = "") -> ServerCheck:
         self.requests += 1
         return PASSED
 

@@ -30,13 +30,14 @@ def analyze(
     Reads only layers that the store does not know. Raises DigestMismatch, InvalidImage and LimitExceeded for what an
     image must not hold, AnalysisError when syft is needed and cannot be had, and what the source raises.
     """
-    key = cache_key(settings)
+    signatures = _signatures(settings)
+    key = cache_key(settings, signatures)
     known = store.image(image.digest, f"{key}\n{image.platform}")
     if known is not None:
         return known
     from imagegate.analysis.reading import ImageReader  # What a warm start does not need is not imported.
 
-    analysis = ImageReader(image, source, settings, limits, store, progress, key).read()
+    analysis = ImageReader(image, source, settings, limits, store, progress, key, signatures).read()
     store.save_image(image.digest, f"{key}\n{image.platform}", analysis)
     return analysis
 
@@ -46,8 +47,8 @@ def analyzer_version() -> str:
     return f"imagegate {__version__} ({REVISION})"
 
 
-def cache_key(settings: AnalysisSettings) -> str:
-    """Return all that decides a result besides the layer itself."""
+def cache_key(settings: AnalysisSettings, signatures: str) -> str:
+    """Return all that decides a result besides the layer itself. signatures: the virus scanner's, empty for none."""
     from imagegate.analysis.syft import identity
 
     syft = "" if settings.catalogers == "native" else identity()
@@ -61,12 +62,12 @@ def cache_key(settings: AnalysisSettings) -> str:
         settings.retrieve_max_size,
         retrieve,
         searched.decode(),
-        _scanned_by(settings),
+        signatures,
     )
     return "\n".join(map(str, decides))
 
 
-def _scanned_by(settings: AnalysisSettings) -> str:
+def _signatures(settings: AnalysisSettings) -> str:
     if not settings.malware.scanner:
         return ""
     from imagegate.analysis import malware

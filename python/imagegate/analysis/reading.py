@@ -40,9 +40,10 @@ class ImageReader:
         store: LayerStore,
         progress: Progress,
         key: str,
+        signatures: str,
     ) -> None:
         self._image, self._source, self._settings, self._limits = image, source, settings, limits
-        self._store, self._progress, self._key = store, progress, key
+        self._store, self._progress, self._key, self._signatures = store, progress, key, signatures
 
     def read(self) -> Analysis:
         """Return the analysis. Raises as `analyze` does."""
@@ -71,7 +72,7 @@ class ImageReader:
             self._settings.retrieve,
             analyzer_version(),
             verify=self._settings.verify,
-            signatures=malware.version(self._settings.malware),
+            signatures=self._signatures,
         )
 
     def _read_layer(self, layer: Layer, task: Task) -> LayerAnalysis:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from imagegate.anchore import wire
 from imagegate.anchore.server import ServerCheck, ServerImage, ServerPolicy, ServerVersion, ServiceState
 from imagegate.anchore.session import Session
@@ -15,8 +17,6 @@ from imagegate.model import Digest, RegistryRef, Vulnerability
 
 MakeSession = Callable[[str], Session]
 """Makes the session of a base URL, which ends with the API's version."""
-
-_VERSIONS = ("v2", "v1")
 
 
 def connect(url: str, api: str, make: MakeSession) -> AnchoreClient:
@@ -27,12 +27,12 @@ def connect(url: str, api: str, make: MakeSession) -> AnchoreClient:
     """
     trimmed = url.rstrip("/")
     head, _, last = trimmed.rpartition("/")
-    named = last if last in _VERSIONS else ""
+    named = last if last in _DIALECTS else ""
     root = head if named else trimmed
     wanted = named if api == "auto" else api
     if wanted:
-        return _CLIENTS[wanted](make(f"{root}/{wanted}"))
-    for version in _VERSIONS:
+        return AnchoreClient(make(f"{root}/{wanted}"), wanted)
+    for version in _DIALECTS:
         session = make(f"{root}/{version}")
         try:
             session.get("/version")
@@ -40,7 +40,7 @@ def connect(url: str, api: str, make: MakeSession) -> AnchoreClient:
             if error.status != 404:
                 raise
             continue
-        return _CLIENTS[version](session)
+        return AnchoreClient(session, version)
     raise AnchoreError(
         f"{urlsplit(url).netloc} is no Anchore server",
         why=f"it answers neither {root}/v2/version nor {root}/v1/version",
@@ -48,15 +48,47 @@ def connect(url: str, api: str, make: MakeSession) -> AnchoreClient:
     )
 
 
+class _Dialect(msgspec.Struct, frozen=True):
+    """What the versions of the API call differently. check: reads a verdict."""
+
+    api: str
+    policy_spec: str
+    policy_parameter: str
+    pull: str
+    autosubscribe: str
+    document: str
+    check: Callable[[Any, Digest, str], ServerCheck]
+
+
+_DIALECTS = {
+    "v2": _Dialect(
+        api="v2",
+        policy_spec="/system/policy-spec",
+        policy_parameter="policy_id",
+        pull="pull_string",
+        autosubscribe="auto_subscribe",
+        document="policy",
+        check=wire.check_v2,
+    ),
+    "v1": _Dialect(
+        api="v1",
+        policy_spec="/system/policy_spec",
+        policy_parameter="policyId",
+        pull="pullstring",
+        autosubscribe="autosubscribe",
+        document="policybundle",
+        check=wire.check_v1,
+    ),
+}
+"""The newest first."""
+
+
 class AnchoreClient:
-    """What both versions share. The classes below name paths and parameters."""
+    """A server of either version. api: `v1`, Engine's, or `v2`, Enterprise's."""
 
-    api = ""
-    _spec = ""
-    _policy_parameter = ""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, session: Session, api: str) -> None:
+        self.session, self.api = session, api
+        self._dialect = _DIALECTS[api]
 
     def version(self) -> ServerVersion:
         """Return the versions of program and API."""
@@ -82,10 +114,10 @@ class AnchoreClient:
 
     def add(self, image: RegistryRef, tag: str, dockerfile: str = "", *, force: bool = False) -> ServerImage:
         """Submit an image by its digest. (`AnchoreServer.add`.)"""
-        source: dict[str, Any] = {self._pull: f"{image.repository}@{image.digest}", "tag": tag}
+        source: dict[str, Any] = {self._dialect.pull: f"{image.repository}@{image.digest}", "tag": tag}
         if dockerfile:
             source["dockerfile"] = base64.b64encode(dockerfile.encode()).decode()
-        query: dict[str, Any] = {self._autosubscribe: False} | ({"force": True} if force else {})
+        query: dict[str, Any] = {self._dialect.autosubscribe: False} | ({"force": True} if force else {})
         return wire.image(self.session.send("POST", "/images", query, {"source": {"digest": source}}))
 
     def image(self, digest: Digest) -> ServerImage | None:
@@ -123,12 +155,12 @@ class AnchoreClient:
         """Return all vulnerabilities of an analysed image. (`AnchoreServer.found`.)"""
         return tuple(map(wire.vulnerability, self.vulnerabilities(digest)))
 
-    def check(self, digest: Digest, tag: str, policy_id: str = "", base_digest: str = "") -> ServerCheck:
+    def check(self, digest: Digest, tag: str, policy_id: str = "") -> ServerCheck:
         """Evaluate an image. (`AnchoreServer.check`.)"""
         query: dict[str, Any] = {"tag": tag, "detail": True, "history": False}
         if policy_id:
-            query[self._policy_parameter] = policy_id
-        return self._check(f"/images/{digest}/check", query, digest, tag, base_digest)
+            query[self._dialect.policy_parameter] = policy_id
+        return self._dialect.check(self.session.get(f"/images/{digest}/check", query), digest, tag)
 
     def policies(self) -> Sequence[ServerPolicy]:
         """Return all policies, without their documents."""
@@ -149,9 +181,9 @@ class AnchoreClient:
 
     def update_policy(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> ServerPolicy:
         """Replace a policy's document, or make it the active one."""
-        record = self._record(policy, document, active=active)
+        changed = {"name": document.get("name", ""), "active": active, self._dialect.document: document}
         query = {"active": True} if active else None
-        return wire.policy(self.session.send("PUT", f"/policies/{policy.id}", query, record))
+        return wire.policy(self.session.send("PUT", f"/policies/{policy.id}", query, {**policy.record, **changed}))
 
     def delete_policy(self, policy_id: str) -> None:
         """Delete a policy. The active one cannot be deleted."""
@@ -159,7 +191,7 @@ class AnchoreClient:
 
     def policy_spec(self) -> list[dict[str, Any]]:
         """Return the gates that the server has, as it says them."""
-        return list(self._items(self.session.get(self._spec)))
+        return list(self._items(self.session.get(self._dialect.policy_spec)))
 
     def feeds(self) -> list[dict[str, Any]]:
         """Return the state of the server's feeds, as it says it."""
@@ -184,74 +216,9 @@ class AnchoreClient:
         """Return the account's subscriptions, as the server says them."""
         return list(self._items(self.session.get("/subscriptions")))
 
-    _pull = _autosubscribe = ""
-
     def _items(self, answer: Any) -> list[Any]:
-        raise NotImplementedError
-
-    def _check(self, path: str, query: dict[str, Any], digest: Digest, tag: str, base_digest: str) -> ServerCheck:
-        raise NotImplementedError
-
-    def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
-        raise NotImplementedError
-
-
-class EngineClient(AnchoreClient):
-    """Anchore Engine, API v1."""
-
-    api = "v1"
-    _spec = "/system/policy_spec"
-    _policy_parameter = "policyId"
-    _pull, _autosubscribe = "pullstring", "autosubscribe"
-
-    def _items(self, answer: Any) -> list[Any]:
-        if not isinstance(answer, list):
-            raise AnchoreError(f"{self.session.host} answered with what is no list", why=str(answer)[:200])
-        return answer
-
-    def _check(self, path: str, query: dict[str, Any], digest: Digest, tag: str, base_digest: str) -> ServerCheck:
-        if base_digest:
-            raise AnchoreError("Anchore Engine does not compare with base images", hint="Leave out the base's digest.")
-        return wire.check_v1(self.session.get(path, query), digest, tag)
-
-    def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
-        return {**policy.record, "name": document.get("name", ""), "active": active, "policybundle": document}
-
-
-class EnterpriseClient(AnchoreClient):
-    """Anchore Enterprise, API v2."""
-
-    api = "v2"
-    _spec = "/system/policy-spec"
-    _policy_parameter = "policy_id"
-    _pull, _autosubscribe = "pull_string", "auto_subscribe"
-
-    def ancestors(self, digest: Digest) -> list[dict[str, Any]]:
-        """Return the images that the server knows below an image, as it says them."""
-        return list(self._items(self.session.get(f"/images/{digest}/ancestors")))
-
-    def scan(self, sbom: dict[str, Any], tag: str, policy_id: str = "") -> dict[str, Any]:
-        """Evaluate an SBOM in syft's form; the server keeps nothing. Returns `vuln_scan` and `policy_scan`."""
-        query = {"tag": tag} | ({"policy_id": policy_id} if policy_id else {})
-        answer = self.session.send("POST", "/scan", query, {"sbom": sbom})
-        return dict(answer) if isinstance(answer, dict) else {}
-
-    def sbom(self, digest: Digest, form: str = "native-json") -> Any:
-        """Return the image's SBOM: `native-json`, `cyclonedx-json` or `spdx-json`."""
-        return self.session.get(f"/images/{digest}/sboms/{form}")
-
-    def _items(self, answer: Any) -> list[Any]:
+        """Return a list of the server's: bare in version 1, some of them wrapped in version 2."""
         found = answer.get("items") if isinstance(answer, dict) else answer
         if not isinstance(found, list):
             raise AnchoreError(f"{self.session.host} answered with what is no list", why=str(answer)[:200])
         return found
-
-    def _check(self, path: str, query: dict[str, Any], digest: Digest, tag: str, base_digest: str) -> ServerCheck:
-        asked = query | ({"base_digest": base_digest} if base_digest else {})
-        return wire.check_v2(self.session.get(path, asked), digest, tag)
-
-    def _record(self, policy: ServerPolicy, document: dict[str, Any], *, active: bool) -> dict[str, Any]:
-        return {**policy.record, "name": document.get("name", ""), "active": active, "policy": document}
-
-
-_CLIENTS: dict[str, type[AnchoreClient]] = {"v1": EngineClient, "v2": EnterpriseClient}

@@ -104,8 +104,8 @@ class AnchoreServer(Protocol):
     def image(self, digest: Digest) -> ServerImage | None:
         """Return an image, None when the server does not know it."""
 
-    def check(self, digest: Digest, tag: str, policy_id: str = "", base_digest: str = "") -> ServerCheck:
-        """Evaluate an analysed image under a name by a policy; empty: the active one. base_digest: v2 only."""
+    def check(self, digest: Digest, tag: str, policy_id: str = "") -> ServerCheck:
+        """Evaluate an analysed image under a name by a policy; empty: the active one."""
 
     def found(self, digest: Digest) -> tuple[Vulnerability, ...]:
         """Return all vulnerabilities of an analysed image, those that will not be fixed too."""
