@@ -13,8 +13,12 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from imagegate.analysis.analyze import analyze
+from imagegate.analysis.store import LayerStore
 from imagegate.image.verify import VerifiedStream
-from imagegate.model import Descriptor, Digest, ImageConfig, Layer, Manifest, Platform, PlatformImage
+from imagegate.model import Analysis, Descriptor, Digest, ImageConfig, Layer, Manifest, Platform, PlatformImage
+from imagegate.progress import NoProgress
+from imagegate.settings import AnalysisSettings, Limits
 from tests.memory import CONFIG, LAYER, MANIFEST, describe
 
 
@@ -100,3 +104,16 @@ def write_layout(directory: Path, built: PlatformImage, blobs: dict[Digest, byte
     (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     index = {"schemaVersion": 2, "manifests": [built.manifest.descriptor]}
     (directory / "index.json").write_bytes(msgspec.json.encode(index))
+
+
+def analysed(place: Path, *layers: bytes, settings: AnalysisSettings | None = None) -> Analysis:
+    """Analyse an image of these layers; the cache is at the place."""
+    built, blobs = image(*layers)
+    return analyze(
+        built,
+        BlobSource(blobs),  # type: ignore[arg-type]
+        settings=settings or AnalysisSettings(),
+        limits=Limits(),
+        store=LayerStore(place / "cache"),
+        progress=NoProgress(),
+    )

@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 
 from imagegate.analysis import syft
-from imagegate.analysis.analyze import analyze
-from imagegate.analysis.store import LayerStore
 from imagegate.errors import AnalysisError
 from imagegate.model import Analysis, PackageType
-from imagegate.progress import NoProgress
-from imagegate.settings import AnalysisSettings, Limits
-from tests.layers import BlobSource, file, hardlink, image, tar
+from imagegate.settings import AnalysisSettings
+from tests.layers import analysed, file, hardlink, tar
 
 APK = "C:Q1\nP:musl\nV:1.2-r0\nA:x86_64\nS:1\nI:4096\nT:x\nU:x\nL:MIT\no:musl-src\n\n"
 GEM = 'Gem::Specification.new do |s|\n  s.name = "rack"\n  s.version = "2.0"\nend\n'
@@ -35,20 +32,6 @@ def jar(**entries: bytes) -> bytes:
 def maven(group: str, artifact: str, version: str) -> bytes:
     properties = f"groupId={group}\nartifactId={artifact}\nversion={version}\n"
     return jar(**{f"META-INF/maven/{group}/{artifact}/pom.properties": properties.encode()})
-
-
-def analysed(tmp_path: Path, *layers: bytes, settings: AnalysisSettings | None = None) -> Analysis:
-    built, blobs = image(*layers)
-    store = LayerStore(tmp_path / "cache")
-    source = BlobSource(blobs)
-    return analyze(
-        built,
-        source,  # type: ignore[arg-type]
-        settings=settings or AnalysisSettings(),
-        limits=Limits(),
-        store=store,
-        progress=NoProgress(),
-    )
 
 
 def named(analysis: Analysis) -> set[tuple[str, str, str]]:

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imagegate.analysis.analyze import analyze
 from imagegate.analysis.copyright import licenses
-from imagegate.analysis.store import LayerStore
 from imagegate.model import AlteredFile, Analysis
-from imagegate.progress import NoProgress
-from imagegate.settings import AnalysisSettings, Limits
-from tests.layers import BlobSource, directory, file, hardlink, image, symlink, tar
+from imagegate.settings import AnalysisSettings
+from tests.layers import analysed, directory, file, hardlink, symlink, tar
 
 STATUS = "Package: bash\nStatus: install ok installed\nVersion: 1\nConffiles:\n /etc/bash.rc {}\nDescription: shell\n"
 
@@ -28,15 +25,7 @@ def q1(text: str) -> str:
 
 
 def run(tmp_path: Path, *layers: bytes, verify: bool = True) -> Analysis:
-    built, blobs = image(*layers)
-    return analyze(
-        built,
-        BlobSource(blobs),  # type: ignore[arg-type]
-        settings=AnalysisSettings(catalogers="native", verify=verify),
-        limits=Limits(),
-        store=LayerStore(tmp_path / "cache"),
-        progress=NoProgress(),
-    )
+    return analysed(tmp_path, *layers, settings=AnalysisSettings(catalogers="native", verify=verify))
 
 
 def debian(*entries: object, **sums: str) -> bytes:
