@@ -14,7 +14,7 @@ from datetime import datetime
 
 import msgspec
 
-from imagegate.anchore.server import AnchoreServer, ImageState, ServerCheck, ServerImage
+from imagegate.anchore.server import AnchoreServer, ImageState, ServerCheck, ServerImage, Submission
 from imagegate.errors import AnchoreError, NetworkError
 from imagegate.gate import Judgement
 from imagegate.image.reference import parse
@@ -23,6 +23,7 @@ from imagegate.model import (
     AnalysedLayer,
     Digest,
     Evaluation,
+    Owner,
     PlatformImage,
     Problem,
     RegistryRef,
@@ -77,10 +78,28 @@ class ServerJudge:
         """
         self.announce(image, source, name)
         self._await(image.digest)
-        check = self.server.check(image.digest, name, self.settings.policy)
-        evaluation = self._evaluation(check, image, name)
-        found = self.server.found(image.digest) if self.settings.vulnerabilities else ()
-        return Judgement(evaluation, layers=_layers(image), vulnerabilities=found)
+        base = self._base(image.digest)
+        check = self.server.check(image.digest, name, self.settings.policy, base)
+        found = self.server.found(image.digest, base) if self.settings.vulnerabilities else ()
+        if self.settings.exclude_inherited:
+            check, found = self._without_inherited(check), tuple(each for each in found if not each.inherited)
+        return Judgement(self._evaluation(check, image, name), layers=_layers(image), vulnerabilities=found)
+
+    def _base(self, digest: Digest) -> Digest | None:
+        """Return the image that is compared with; None: none is set, or the server chose none."""
+        if self.settings.base != "auto":
+            return Digest(self.settings.base) if self.settings.base else None
+        return next((each.digest for each in self.server.ancestors(digest) if each.chosen), None)
+
+    def _without_inherited(self, check: ServerCheck) -> ServerCheck:
+        """Leave the base's findings out of the reports, and say how many. The server's verdict stays."""
+        kept = tuple(each for each in check.findings if each.owner is not Owner.BASE)
+        left_out = len(check.findings) - len(kept)
+        if not left_out:
+            return check
+        told = f"{left_out} findings inherited from the base are left out (anchore.exclude_inherited)"
+        problems = (*check.problems, Problem("warn", "inherited", told))
+        return msgspec.structs.replace(check, findings=kept, problems=problems)
 
     def _pullable(self, image: PlatformImage, source: ImageSource, name: str) -> tuple[RegistryRef, str]:
         """Return where the server can pull the image, copying it to staging when it is not there."""
@@ -104,6 +123,7 @@ class ServerJudge:
     def _submit(self, reference: RegistryRef, tag: str) -> _Submitted:
         """Add an image unless the server has it. A post that may have arrived is looked after before it is repeated."""
         assert reference.digest
+        about = Submission(self.dockerfile, self.settings.annotations, self.settings.subscribe)
         deadline = self.monotonic() + self.settings.timeout
         attempt = 0
         while True:
@@ -112,7 +132,7 @@ class ServerJudge:
             if known is not None and not failed and tag in known.tags:
                 return self._noted(known)
             try:
-                return self._noted(self.server.add(reference, tag, self.dockerfile, force=failed))
+                return self._noted(self.server.add(reference, tag, about, force=failed))
             except NetworkError:
                 attempt += 1
                 if attempt > 5 or self.monotonic() > deadline:

@@ -5,7 +5,7 @@ Stages take the one section that they need, never the whole. Times are in second
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -157,6 +157,9 @@ class Anchore(_Section, frozen=True):
     they are.
     policy: id of the server's policy; empty: its active one. timeout: seconds for one analysis, queue and all.
     vulnerabilities: whether all of an image's are fetched for the reports.
+    base: the digest of the image that findings are inherited from, or `auto`, which the server chooses; empty: no
+    comparison; Enterprise only. exclude_inherited: reports leave out what is inherited; the verdict does not.
+    annotations: go with every image. subscribe: the server watches the tags of the images that it is given.
     """
 
     url: str = ""
@@ -167,6 +170,10 @@ class Anchore(_Section, frozen=True):
     policy: str = ""
     timeout: float = 3600.0
     vulnerabilities: bool = False
+    base: Annotated[str, msgspec.Meta(pattern="^(auto|sha256:[0-9a-f]{64})?$")] = ""
+    exclude_inherited: bool = False
+    annotations: dict[str, str] = {}
+    subscribe: bool = False
 
 
 class Settings(_Section, frozen=True):

@@ -6,6 +6,7 @@ It judges with the embedded evaluator under `compat: engine`, which the recorded
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 import threading
@@ -57,6 +58,7 @@ class FakeImage(msgspec.Struct):
     since: float
     created: str
     analyses: int = 1
+    annotations: dict[str, str] = {}
 
 
 Look = Callable[[Digest], Facts | None]
@@ -67,6 +69,7 @@ class FakeAnchore:
 
     look: returns what an image holds, None when the registry has none of the digest. seconds: that an analysis takes,
     after `queue` seconds. failing: digests whose analysis fails. tagged: what the registry has under names.
+    bases: of images, their ancestors, the nearest last; inherited: trigger ids of findings that a base has too.
     """
 
     def __init__(
@@ -81,6 +84,11 @@ class FakeAnchore:
         self.requests: list[tuple[str, str]] = []
         self.violations: list[str] = []
         self.tagged: dict[str, Digest] = {}
+        self.bases: dict[Digest, list[Digest]] = {}
+        self.inherited: set[str] = set()
+        self.subscriptions: dict[str, dict[str, Any]] = {}
+        self.registries: dict[str, dict[str, Any]] = {}
+        self.archived: dict[Digest, FakeImage] = {}
         self.tokens: set[str] = set()
         self.refused_tokens: set[str] = set()
         self._contract = Contract(api)
@@ -208,8 +216,14 @@ class FakeAnchore:
                 return 200, self._policy(self._accept(given or {}), detail=True)
             case ["GET" | "PUT" | "DELETE", "policies", name]:
                 return self._of_policy(method, name, query, given)
-            case ["GET", "registries"] | ["GET", "subscriptions"]:
-                return 200, []
+            case ["GET", "images", digest, "ancestors"] if self.api == "v2":
+                return 200, self._ancestors(self._analysed(digest).digest)
+            case [_, "subscriptions", *rest]:
+                return self._of_subscriptions(method, rest, query, given or {})
+            case [_, "registries", *rest]:
+                return self._of_registries(method, "/".join(rest), given or {})
+            case [_, "archives", "images", *rest]:
+                return self._of_archive(method, rest, given)
         raise _Refused(404, "The requested URL was not found on the server")
 
     def _list(self, items: list[Any]) -> Any:
@@ -289,6 +303,13 @@ class FakeAnchore:
 
     def _add(self, body: dict[str, Any], query: dict[str, str]) -> FakeImage:
         source = (body.get("source") or {}).get("digest")
+        archived = (body.get("source") or {}).get("archive")
+        if archived:
+            if archived["digest"] not in self.archived:
+                raise _Refused(404, "Not found in archive")
+            restored = self.archived[archived["digest"]]
+            self.images[restored.digest] = restored
+            return restored
         if body.get("tag") in self.tagged:  # the form that anchore-cli sends
             source = {"pullstring": f"x@{self.tagged[body['tag']]}", "tag": body["tag"]}
         if not source:
@@ -309,9 +330,102 @@ class FakeAnchore:
         elif query.get("force", "").lower() == "true":
             found.since, found.analyses, found.dockerfile = time.monotonic(), found.analyses + 1, given
             self.failing.discard(digest)
+        found.annotations |= body.get("annotations") or {}
+        if query.get("autosubscribe", query.get("auto_subscribe", "")).lower() == "true":
+            self._subscribe("tag_update", source["tag"])
         if source["tag"] not in found.tags:
             found.tags.append(source["tag"])
         return found
+
+    def _ancestors(self, digest: Digest) -> list[dict[str, Any]]:
+        listed = self.bases.get(digest, [])
+        return [
+            {
+                "image_digest": each, "parent_digest": each, "tags": ["registry.example/base:1"],
+                "layers": [f"sha256:{number:064x}" for number in range(place)],
+                "user_marked_base": False, "chosen_base_image": place == len(listed),
+            }
+            for place, each in enumerate(listed, 1)
+        ]  # fmt: skip
+
+    def _of_subscriptions(
+        self, method: str, rest: list[str], query: dict[str, str], given: dict[str, Any]
+    ) -> tuple[int, Any]:
+        match [method, *rest]:
+            case ["GET"]:
+                wanted = {name.removeprefix("subscription_"): value for name, value in query.items()}
+                found = [
+                    each
+                    for each in self.subscriptions.values()
+                    if all(each[f"subscription_{name}"] == value for name, value in wanted.items())
+                ]
+                return 200, self._told(found)
+            case ["POST"]:
+                return 200, self._told([self._subscribe(given["subscription_type"], given["subscription_key"])])
+            case [_, name] if name in self.subscriptions:
+                if method == "DELETE":
+                    del self.subscriptions[name]
+                    return (204, None) if self.api == "v2" else (200, None)
+                self.subscriptions[name] |= given
+                return 200, self._told([self.subscriptions[name]])
+        raise _Refused(404, "subscription not found in DB")
+
+    def _subscribe(self, kind: str, key: str) -> dict[str, Any]:
+        name = hashlib.md5(f"{USER}{kind}{key}".encode()).hexdigest()  # noqa: S324 - a name
+        self.subscriptions[name] = {
+            "subscription_id": name, "subscription_type": kind, "subscription_key": key, "subscription_value": None,
+            "active": True, "userId": USER,
+        }  # fmt: skip
+        return self.subscriptions[name]
+
+    def _of_registries(self, method: str, name: str, given: dict[str, Any]) -> tuple[int, Any]:
+        if method == "GET" and not name:
+            return 200, self._told(list(self.registries.values()))
+        if method == "POST":
+            name = given["registry"]
+            if name in self.registries:
+                raise _Refused(500, f"registry already exists in DB - cannot add {name}")
+        elif name not in self.registries:
+            raise _Refused(404, "registry not found in DB")
+        if method == "DELETE":
+            del self.registries[name]
+            return (204, None) if self.api == "v2" else (200, None)
+        if method in ("POST", "PUT"):
+            told = {key: value for key, value in given.items() if key != "registry_pass"}
+            self.registries[name] = {**told, "userId": USER, "created_at": _now()}
+        return 200, self._told([self.registries[name]])
+
+    def _of_archive(self, method: str, rest: list[str], given: Any) -> tuple[int, Any]:
+        if method == "POST":
+            return 200, [self._archive(Digest(each)) for each in given]
+        if method == "GET" and not rest:
+            return 200, self._told([self._archived(each) for each in self.archived.values()])
+        if rest[0] not in self.archived:
+            raise _Refused(404, "Not found in archive")
+        found = self.archived[Digest(rest[0])]
+        if method == "DELETE":
+            del self.archived[found.digest]
+        return 200, self._told(self._archived(found))
+
+    def _archive(self, digest: Digest) -> dict[str, Any]:
+        known = self.images.get(digest)
+        if known is None or self.state(known) != "analyzed":
+            return {"digest": digest, "status": "error", "detail": "image not analyzed"}
+        self.archived[digest] = known
+        return {"digest": digest, "status": "archived", "detail": "Completed successfully"}
+
+    def _archived(self, image: FakeImage) -> dict[str, Any]:
+        about = self._image(image)
+        keep = {"imageDigest", "image_digest", "parentDigest", "parent_digest", "created_at", "last_updated"}
+        return {
+            **{name: value for name, value in about.items() if name in keep},
+            "annotations": image.annotations, "status": "archived", "analyzed_at": image.created,
+            "image_detail": [
+                {"pullstring": tag, "registry": "r", "repository": "r", "tag": "t", "detected_at": image.created}
+                for tag in image.tags
+            ],
+            "archive_size_bytes": 1,
+        }  # fmt: skip
 
     def _find(self, digest: str) -> FakeImage:
         if digest not in self.images:
@@ -357,8 +471,9 @@ class FakeAnchore:
             "layer_count": 1,
         }
         document = {
-            "analysis_status": state, "analyzed_at": image.created if state == "analyzed" else None, "annotations": {},
-            "created_at": image.created, "imageDigest": image.digest, "image_content": {"metadata": metadata},
+            "analysis_status": state, "analyzed_at": image.created if state == "analyzed" else None,
+            "annotations": image.annotations, "created_at": image.created,
+            "imageDigest": image.digest, "image_content": {"metadata": metadata},
             "image_detail": details, "image_status": "active", "image_type": "docker", "last_updated": image.created,
             "parentDigest": image.digest, "userId": USER,
         }  # fmt: skip
@@ -426,7 +541,11 @@ class FakeAnchore:
         bundle = parse_bundle(json.dumps(document).encode(), name)
         settings = PolicySettings(compat="engine", unmapped="go", missing_advisories="go")
         found = evaluate(bundle, facts, tag=tag, settings=settings, now=datetime.now(UTC))
-        return _v1_check(image, tag, found, document) if self.api == "v1" else _v2_check(image, tag, found, document)
+        return (
+            _v1_check(image, tag, found, document)
+            if self.api == "v1"
+            else _v2_check(image, tag, found, document, self.inherited if query.get("base_digest") else set())
+        )
 
 
 def _status(found: Evaluation) -> str:
@@ -473,12 +592,12 @@ def _v1_check(image: FakeImage, tag: str, found: Evaluation, document: dict[str,
     return [{image.digest: {tag: [about]}}]
 
 
-def _v2_check(image: FakeImage, tag: str, found: Evaluation, document: dict[str, Any]) -> Any:
+def _v2_check(image: FakeImage, tag: str, found: Evaluation, document: dict[str, Any], inherited: set[str]) -> Any:
     findings = [
         {
             "trigger_id": each.trigger_id, "gate": each.gate, "trigger": each.trigger, "message": each.message,
             "action": each.action.value, "policy_id": each.policy_id, "recommendation": "", "rule_id": each.rule_id,
-            "allowlisted": bool(each.allowlisted), "inherited_from_base": False,
+            "allowlisted": bool(each.allowlisted), "inherited_from_base": each.trigger_id in inherited,
             **({"allowlist_match": _waived(each, "id", "name")} if each.allowlisted else {}),
         }
         for each in found.findings

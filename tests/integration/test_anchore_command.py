@@ -160,3 +160,80 @@ def test_the_plugins_files_are_written(world: World, fake: FakeAnchore) -> None:
     assert gates["result"]["final_action"] == "stop"
     security = json.loads((directory / "anchore_security.json").read_text())
     assert [column["title"] for column in security["columns"]][:2] == ["Tag", "CVE ID"]
+
+
+def posted(world: World, fake: FakeAnchore) -> Digest:
+    """Have the server analyse the good image, and return its digest."""
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    world.run("check", world.good())
+    (digest,) = fake.images
+    return digest
+
+
+def test_what_a_base_brought_is_told_and_can_be_left_out(world: World, fake: FakeAnchore) -> None:
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    world.settings["anchore"]["base"] = "auto"
+    first = json.loads(world.run("check", world.bad(), "--json").stdout or "{}")
+    if fake.api == "v1":
+        assert world.run("check", world.bad()).returncode == 2
+        assert (
+            "compare" in world.run("check", world.bad()).stderr or "ancestors" in world.run("check", world.bad()).stderr
+        )
+        return
+    (digest,) = fake.images
+    fake.bases[digest] = [Digest("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64)]
+    (finding,) = first["evaluations"][0]["findings"]
+    assert "owner" not in finding
+    fake.inherited.add(finding["trigger_id"])
+    told = json.loads(world.run("check", world.bad(), "--json").stdout)["evaluations"][0]["findings"]
+    assert [each["owner"] for each in told] == ["base"]
+    listed = world.run("anchore", "ancestors", digest).stdout.splitlines()
+    assert [line[:10] for line in listed] == ["  sha256:1", "* sha256:2"]
+    world.settings["anchore"]["exclude_inherited"] = True
+    done = world.run("check", world.bad())
+    assert done.returncode == 1, "what is left out of the report still counts"
+    assert "effective_user" not in done.stdout
+    assert "1 findings inherited" in done.stdout + done.stderr
+
+
+def test_annotations_and_subscriptions_go_with_an_image(world: World, fake: FakeAnchore) -> None:
+    world.settings["anchore"] |= {"annotations": {"team": "a"}, "subscribe": True}
+    digest = posted(world, fake)
+    assert fake.images[digest].annotations == {"team": "a"}
+    (tag,) = fake.images[digest].tags
+    assert world.run("anchore", "subscriptions").stdout.split() == ["True", "tag_update", tag]
+    done = world.run("anchore", "subscriptions", tag, "--off", "tag_update", "--on", "policy_eval")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [f"False  tag_update  {tag}", f"True  policy_eval  {tag}"]
+    assert world.run("anchore", "subscriptions", "--on", "tag_update").returncode == 2
+
+
+def test_registries_get_logins_that_are_never_shown(world: World, fake: FakeAnchore) -> None:
+    no_password = world.run("anchore", "registries", "r.example", "--user", "robot")
+    assert no_password.returncode == 2
+    assert "IMAGEGATE_REGISTRY_PASSWORD" in no_password.stderr
+    world.logins["IMAGEGATE_REGISTRY_PASSWORD"] = "s3cret"
+    for user in ("robot", "other"):
+        done = world.run("anchore", "registries", "r.example", "--user", user)
+        assert (done.returncode, done.stdout.split()) == (0, ["r.example", user]), done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
+    assert world.run("anchore", "registries", "r.example", "--delete").stdout == ""
+    assert fake.registries == {}
+
+
+def test_images_are_listed_archived_restored_and_deleted(world: World, fake: FakeAnchore) -> None:
+    digest = posted(world, fake)
+    assert world.run("anchore", "images").stdout.startswith(f"{digest}  analyzed")
+    assert world.run("anchore", "archive", digest).returncode == 0
+    refused = world.run("anchore", "delete", digest)
+    assert refused.returncode == 2
+    assert "latest of its tags" in refused.stderr
+    assert world.run("anchore", "delete", digest, "--force").returncode == 0
+    assert world.run("anchore", "images").stdout == ""
+    assert world.run("anchore", "archive").stdout.split() == ["archived", digest]
+    assert world.run("anchore", "archive", digest, "--restore").returncode == 0
+    assert fake.images[digest].analyses == 1
+    unknown = world.run("anchore", "archive", "sha256:" + "f" * 64)
+    assert unknown.returncode == 2
+    assert "not analyzed" in unknown.stderr
+    assert world.run("anchore", "delete", "app:1.0").returncode == 2

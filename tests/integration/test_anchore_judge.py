@@ -13,6 +13,7 @@ import pytest
 
 from imagegate.anchore.client import AnchoreClient, connect
 from imagegate.anchore.login import AnchoreLogin
+from imagegate.anchore.server import Submission
 from imagegate.anchore.session import LONGEST, Session, in_words
 from imagegate.errors import AnchoreError, AuthenticationFailed
 from imagegate.http.client import HttpClient
@@ -188,7 +189,7 @@ def test_what_the_server_refuses_is_told_in_its_words(make: MakeWorld) -> None:
         verdict(world, made(9))
     assert "push it first" in caught.value.hint
     client, built = world.client(), world.image()
-    client.add(RegistryRef(Source.ref.repository, "", built.digest), NAME)
+    client.add(RegistryRef(Source.ref.repository, "", built.digest), NAME, Submission())
     with pytest.raises(AnchoreError, match="Policy bundle none not found"):
         client.check(built.digest, NAME, "none")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagegate.anchore.server import ImageState, ServerCheck, ServerImage
+from imagegate.anchore.server import ImageState, ServerCheck, ServerImage, Submission
 from imagegate.errors import AnchoreError, NetworkError
 from imagegate.model import Action, Digest, LayoutRef, PlatformImage, Reason, RegistryRef, Repository, Verdict
 from imagegate.progress import NoProgress
@@ -46,7 +46,7 @@ class Server:
         self.requests, self.added, self.broken = 0, {}, 0  # type: ignore[var-annotated]
         self.pulled: list[RegistryRef] = []
 
-    def add(self, image: RegistryRef, tag: str, dockerfile: str = "", *, force: bool = False) -> ServerImage:
+    def add(self, image: RegistryRef, tag: str, about: Submission, *, force: bool = False) -> ServerImage:
         self.requests += 1
         assert image.digest
         self.pulled.append(image)
@@ -66,7 +66,7 @@ class Server:
         state = ImageState.NOT_ANALYZED if lasted < self.queue else ImageState.ANALYZING
         return ServerImage(digest, ImageState.ANALYZED if lasted >= self.queue + self.seconds else state, (tag,))
 
-    def check(self, digest: Digest, tag: str, policy_id: str = "") -> ServerCheck:
+    def check(self, digest: Digest, tag: str, policy_id: str = "", base: Digest | None = None) -> ServerCheck:
         self.requests += 1
         return PASSED
 

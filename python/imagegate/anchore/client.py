@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from imagegate.anchore import wire
-from imagegate.anchore.server import ServerCheck, ServerImage, ServerPolicy, ServerVersion, ServiceState
+from imagegate.anchore.server import (
+    ServerAncestor,
+    ServerCheck,
+    ServerImage,
+    ServerPolicy,
+    ServerVersion,
+    ServiceState,
+    Submission,
+)
 from imagegate.anchore.session import Session
 from imagegate.errors import AnchoreError
 from imagegate.model import Digest, RegistryRef, Vulnerability
@@ -112,13 +120,17 @@ class AnchoreClient:
             for each in states
         )
 
-    def add(self, image: RegistryRef, tag: str, dockerfile: str = "", *, force: bool = False) -> ServerImage:
+    def add(self, image: RegistryRef, tag: str, about: Submission, *, force: bool = False) -> ServerImage:
         """Submit an image by its digest. (`AnchoreServer.add`.)"""
         source: dict[str, Any] = {self._dialect.pull: f"{image.repository}@{image.digest}", "tag": tag}
-        if dockerfile:
-            source["dockerfile"] = base64.b64encode(dockerfile.encode()).decode()
-        query: dict[str, Any] = {self._dialect.autosubscribe: False} | ({"force": True} if force else {})
-        return wire.image(self.session.send("POST", "/images", query, {"source": {"digest": source}}))
+        if about.dockerfile:
+            source["dockerfile"] = base64.b64encode(about.dockerfile.encode()).decode()
+        return self._post({"digest": source}, about, force=force)
+
+    def _post(self, source: dict[str, Any], about: Submission, *, force: bool = False) -> ServerImage:
+        query: dict[str, Any] = {self._dialect.autosubscribe: about.subscribe} | ({"force": True} if force else {})
+        body = {"source": source} | ({"annotations": about.annotations} if about.annotations else {})
+        return wire.image(self.session.send("POST", "/images", query, body))
 
     def image(self, digest: Digest) -> ServerImage | None:
         """Return an image, None when the server does not know it."""
@@ -144,22 +156,33 @@ class AnchoreClient:
         answer = self.session.get(f"/images/{digest}/content/{kind}")
         return list(answer.get("content") or ()) if isinstance(answer, dict) else []
 
-    def vulnerabilities(self, digest: Digest, kind: str = "all", *, vendor_only: bool = False) -> list[dict[str, Any]]:
+    def ancestors(self, digest: Digest) -> tuple[ServerAncestor, ...]:
+        """Return an image's analysed ancestors. (`AnchoreServer.ancestors`.)"""
+        self._needs_v2("knows no ancestors of images", "Leave anchore.base empty.")
+        return wire.ancestors(self._items(self.session.get(f"/images/{digest}/ancestors")))
+
+    def vulnerabilities(
+        self, digest: Digest, kind: str = "all", *, vendor_only: bool = False, base: Digest | None = None
+    ) -> list[dict[str, Any]]:
         """Return the image's vulnerabilities, as the server says them. vendor_only: without what is not to be fixed."""
-        answer = self.session.get(f"/images/{digest}/vuln/{kind}", {"vendor_only": vendor_only})
+        query = {"vendor_only": vendor_only} | ({"base_digest": base} if base else {})
+        answer = self.session.get(f"/images/{digest}/vuln/{kind}", query)
         if not isinstance(answer, dict) or not isinstance(answer.get("vulnerabilities"), list):
             raise AnchoreError(f"the server's vulnerabilities of {digest} cannot be read")
         return list(answer["vulnerabilities"])
 
-    def found(self, digest: Digest) -> tuple[Vulnerability, ...]:
+    def found(self, digest: Digest, base: Digest | None = None) -> tuple[Vulnerability, ...]:
         """Return all vulnerabilities of an analysed image. (`AnchoreServer.found`.)"""
-        return tuple(map(wire.vulnerability, self.vulnerabilities(digest)))
+        return tuple(map(wire.vulnerability, self.vulnerabilities(digest, base=base)))
 
-    def check(self, digest: Digest, tag: str, policy_id: str = "") -> ServerCheck:
+    def check(self, digest: Digest, tag: str, policy_id: str = "", base: Digest | None = None) -> ServerCheck:
         """Evaluate an image. (`AnchoreServer.check`.)"""
         query: dict[str, Any] = {"tag": tag, "detail": True, "history": False}
         if policy_id:
             query[self._dialect.policy_parameter] = policy_id
+        if base:
+            self._needs_v2("compares with no base", "Leave anchore.base empty.")
+            query["base_digest"] = base
         return self._dialect.check(self.session.get(f"/images/{digest}/check", query), digest, tag)
 
     def policies(self) -> Sequence[ServerPolicy]:
@@ -201,6 +224,38 @@ class AnchoreClient:
         """Return the registries that the server has logins for; no secret is among it."""
         return list(self._items(self.session.get("/registries")))
 
+    def set_registry(self, registry: str, user: str, password: str, *, verify: bool = True) -> None:
+        """Give the server a login for a registry, new or in place of the one it has. verify: its TLS certificate."""
+        known = any(each.get("registry") == registry for each in self.registries())
+        body = {
+            "registry": registry,
+            "registry_name": registry,
+            "registry_type": "docker_v2",
+            "registry_user": user,
+            "registry_pass": password,
+            "registry_verify": verify,
+        }
+        self.session.send(*(("PUT", f"/registries/{registry}") if known else ("POST", "/registries")), None, body)
+
+    def delete_registry(self, registry: str) -> None:
+        """Have the server forget a registry's login."""
+        self.session.send("DELETE", f"/registries/{registry}")
+
+    def archive(self, digest: Digest) -> None:
+        """Put an analysis into the server's archive; deleting the image leaves it there. Raises AnchoreError."""
+        results = self.session.send("POST", "/archives/images", None, [digest])
+        for each in self._items(results):
+            if each.get("status") == "error":
+                raise AnchoreError(f"the server does not archive {digest}", why=str(each.get("detail") or ""))
+
+    def archived(self) -> list[dict[str, Any]]:
+        """Return the analyses in the archive, as the server says them."""
+        return list(self._items(self.session.get("/archives/images")))
+
+    def restore(self, digest: Digest) -> ServerImage:
+        """Take an analysis back out of the archive: nothing is analysed again."""
+        return self._post({"archive": {"digest": digest}}, Submission())
+
     def events(self, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield the server's events, newest first, page by page."""
         page = 1
@@ -212,9 +267,23 @@ class AnchoreClient:
                 return
             page += 1
 
-    def subscriptions(self) -> list[dict[str, Any]]:
-        """Return the account's subscriptions, as the server says them."""
-        return list(self._items(self.session.get("/subscriptions")))
+    def subscriptions(self, key: str = "") -> list[dict[str, Any]]:
+        """Return the account's subscriptions, as the server says them. key: a tag's or repository's only."""
+        query = {"subscription_key": key} if key else None
+        return list(self._items(self.session.get("/subscriptions", query)))
+
+    def subscribe(self, key: str, kind: str, *, active: bool) -> None:
+        """Switch a subscription on or off. key: `registry/repo:tag`; kind: `tag_update`, `policy_eval` …"""
+        known = [each for each in self.subscriptions(key) if each.get("subscription_type") == kind]
+        for each in known:
+            self.session.send("PUT", f"/subscriptions/{each['subscription_id']}", None, {"active": active})
+        if active and not known:
+            body = {"subscription_key": key, "subscription_type": kind}
+            self.session.send("POST", "/subscriptions", None, body)
+
+    def _needs_v2(self, what: str, hint: str) -> None:
+        if self.api == "v1":
+            raise AnchoreError(f"{self.session.host} {what}", why="Enterprise does, by API version 2", hint=hint)
 
     def _items(self, answer: Any) -> list[Any]:
         """Return a list of the server's: bare in version 1, some of them wrapped in version 2."""

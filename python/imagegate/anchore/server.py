@@ -41,6 +41,14 @@ class ServerVersion(msgspec.Struct, frozen=True):
     schema: str = ""
 
 
+class Submission(msgspec.Struct, frozen=True):
+    """What goes with an image that is added. dockerfile: its text; subscribe: whether the server watches the tag."""
+
+    dockerfile: str = ""
+    annotations: dict[str, str] = {}
+    subscribe: bool = False
+
+
 class ServerImage(msgspec.Struct, frozen=True):
     """An image that the server knows. tags: `registry/repo:tag`; detail: why an analysis failed, when it says so.
 
@@ -83,6 +91,15 @@ class ServerCheck(msgspec.Struct, frozen=True):
     evaluated_at: datetime | None = None
 
 
+class ServerAncestor(msgspec.Struct, frozen=True):
+    """An analysed image whose layers an image begins with. chosen: the one that the server compares with."""
+
+    digest: Digest
+    tags: tuple[str, ...]
+    layers: int
+    chosen: bool
+
+
 class ServiceState(msgspec.Struct, frozen=True):
     """One of the services that a server consists of."""
 
@@ -94,7 +111,7 @@ class ServiceState(msgspec.Struct, frozen=True):
 class AnchoreServer(Protocol):
     """What judging asks of a server. Every method raises AnchoreError, AuthenticationFailed and NetworkError."""
 
-    def add(self, image: RegistryRef, tag: str, dockerfile: str = "", *, force: bool = False) -> ServerImage:
+    def add(self, image: RegistryRef, tag: str, about: Submission, *, force: bool = False) -> ServerImage:
         """Submit an image by its digest. tag: `registry/repo:tag`, without which no server takes one.
 
         What the server knows already is not analysed again, unless force says so. It is sent once: a NetworkError
@@ -104,8 +121,14 @@ class AnchoreServer(Protocol):
     def image(self, digest: Digest) -> ServerImage | None:
         """Return an image, None when the server does not know it."""
 
-    def check(self, digest: Digest, tag: str, policy_id: str = "") -> ServerCheck:
-        """Evaluate an analysed image under a name by a policy; empty: the active one."""
+    def ancestors(self, digest: Digest) -> tuple[ServerAncestor, ...]:
+        """Return an image's analysed ancestors, the one with the fewest layers first. Raises AnchoreError on v1."""
 
-    def found(self, digest: Digest) -> tuple[Vulnerability, ...]:
-        """Return all vulnerabilities of an analysed image, those that will not be fixed too."""
+    def check(self, digest: Digest, tag: str, policy_id: str = "", base: Digest | None = None) -> ServerCheck:
+        """Evaluate an analysed image under a name by a policy; empty: the active one.
+
+        base: the image whose findings are told to be inherited; version 1 has no such comparison.
+        """
+
+    def found(self, digest: Digest, base: Digest | None = None) -> tuple[Vulnerability, ...]:
+        """Return all vulnerabilities of an analysed image, those that will not be fixed too. base: as in `check`."""

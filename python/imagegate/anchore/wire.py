@@ -7,17 +7,25 @@ document, the recordings hold.) What is not as expected is an AnchoreError, neve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from imagegate.anchore.server import CHECK_COLUMNS, ImageState, ServerCheck, ServerImage, ServerPolicy
+from imagegate.anchore.server import (
+    CHECK_COLUMNS,
+    ImageState,
+    ServerAncestor,
+    ServerCheck,
+    ServerImage,
+    ServerPolicy,
+)
 from imagegate.errors import AnchoreError
 from imagegate.model import (
     Action,
     AllowlistMatch,
     Digest,
     Finding,
+    Owner,
     Package,
     PackageType,
     Problem,
@@ -69,6 +77,21 @@ def policy(document: Any) -> ServerPolicy:
     )
 
 
+def ancestors(documents: Iterable[Any]) -> tuple[ServerAncestor, ...]:
+    """Read an image's ancestors. A server before 5.7 does not say which it chose: it is the last, the nearest one."""
+    listed = [_mapping(each, "an ancestor") for each in documents]
+    told = any("chosen_base_image" in each for each in listed)
+    return tuple(
+        ServerAncestor(
+            Digest(_text(each, "image_digest")),
+            tuple(map(str, each.get("tags") or ())),
+            len(each.get("layers") or ()),
+            bool(each.get("chosen_base_image")) if told else each is listed[-1],
+        )
+        for each in listed
+    )
+
+
 def vulnerability(document: Any) -> Vulnerability:
     """Read a vulnerability of an image. "None" is the servers' word for no fix."""
     about = _mapping(document, "a vulnerability")
@@ -90,6 +113,7 @@ def vulnerability(document: Any) -> Vulnerability:
         will_not_fix=bool(about.get("will_not_fix")),
         feed=str(about.get("feed_group") or ""),
         exploited=bool(about.get("is_kev")),
+        inherited=bool(about.get("inherited_from_base")),
     )
 
 
@@ -216,6 +240,7 @@ def _row(row: Mapping[str, Any]) -> Finding:
         row["Policy_Id"],
         "",
         match,
+        owner=None,
     )
 
 
@@ -226,7 +251,9 @@ def _finding(about: Mapping[str, Any]) -> Finding:
         match = AllowlistMatch(*(str((waived or {}).get(name) or "") for name in ("id", "name", "matched_rule_id")))
     names = ("gate", "trigger", "trigger_id", "message", "action", "policy_id", "rule_id")
     gate, trigger, trigger_id, message, action, policy_id, rule_id = (about.get(name) for name in names)
-    return _told(gate, trigger, trigger_id, message, action, policy_id, rule_id, match)
+    # Said of every finding, and false when nothing was compared: only true tells whose it is.
+    owner = Owner.BASE if about.get("inherited_from_base") else None
+    return _told(gate, trigger, trigger_id, message, action, policy_id, rule_id, match, owner=owner)
 
 
 def _told(
@@ -238,6 +265,8 @@ def _told(
     policy_id: Any,
     rule_id: Any,
     match: AllowlistMatch | None,
+    *,
+    owner: Owner | None,
 ) -> Finding:
     severity, vulnerability = None, ""
     if gate == "vulnerabilities":
@@ -256,6 +285,7 @@ def _told(
         allowlisted=match,
         severity=severity,
         vulnerability=vulnerability,
+        owner=owner,
     )
 
 

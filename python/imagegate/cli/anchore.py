@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+from typing import Any
+
 import click
 
 from imagegate.cli.app import App
 from imagegate.cli.console import printable
+from imagegate.errors import ConfigError
+from imagegate.model import Digest
 
 
 @click.group()
@@ -68,3 +74,162 @@ def push_policies(app: App, files: tuple[str, ...], activate: str, carry_out: bo
     if pending and not carry_out:
         click.echo("next: --apply carries it out.")
     return 0 if carry_out or not pending else 1
+
+
+_KINDS = ("tag_update", "policy_eval", "vuln_update", "analysis_update", "repo_update", "alerts")
+
+
+def _digest(text: str) -> Digest:
+    if not re.fullmatch("sha256:[0-9a-f]{64}", text):
+        raise click.BadParameter(f"{text!r} is no digest: sha256: and 64 hexadecimal digits")
+    return Digest(text)
+
+
+@anchore.command()
+@click.pass_obj
+def images(app: App) -> int:
+    """List the images that the server knows: digest, state and tags."""
+    known = app.factory.anchore().images()
+    if app.as_json:
+        app.print_json("anchore-images", {"images": known})
+        return 0
+    for image in known:
+        click.echo(printable(f"{image.digest}  {image.state.value:<15}  {' '.join(image.tags)}"))
+    return 0
+
+
+@anchore.command()
+@click.argument("digest", type=_digest, metavar="DIGEST")
+@click.pass_obj
+def ancestors(app: App, digest: Digest) -> int:
+    """List an image's analysed ancestors; * is the one that the server compares with. Enterprise only."""
+    found = app.factory.anchore().ancestors(digest)
+    if app.as_json:
+        app.print_json("anchore-ancestors", {"ancestors": found})
+        return 0
+    for each in found:
+        click.echo(printable(f"{'*' if each.chosen else ' '} {each.digest}  {' '.join(each.tags)}"))
+    return 0
+
+
+@anchore.command()
+@click.argument("digest", type=_digest, metavar="DIGEST")
+@click.argument("kind", metavar="TYPE")
+@click.pass_obj
+def content(app: App, digest: Digest, kind: str) -> int:
+    """Print what the server found in an image, as it says it. TYPE: os, files, npm, gem, python, java, malware ..."""
+    app.print_json("anchore-content", {"content": app.factory.anchore().content(digest, kind)})
+    return 0
+
+
+@anchore.command()
+@click.argument("digest", type=_digest, metavar="DIGEST")
+@click.option("--force", is_flag=True, help="Also when the image is its tag's latest, or has subscriptions.")
+@click.pass_obj
+def delete(app: App, digest: Digest, force: bool) -> int:
+    """Delete an image's analysis on the server; no registry is touched."""
+    app.factory.anchore().delete_image(digest, force=force)
+    return 0
+
+
+@anchore.command()
+@click.argument("digest", type=_digest, metavar="[DIGEST]", required=False)
+@click.option("--restore", is_flag=True, help="Take it out of the archive again.")
+@click.pass_obj
+def archive(app: App, digest: Digest | None, restore: bool) -> int:
+    """Put an image's analysis into the server's archive, or list the archive."""
+    client = app.factory.anchore()
+    if digest:
+        client.restore(digest) if restore else client.archive(digest)
+        return 0
+    if restore:
+        raise ConfigError("--restore needs the digest of what is to be restored")
+    return _listed(app, "anchore-archive", client.archived(), "status", "imageDigest", "image_digest")
+
+
+@anchore.command()
+@click.argument("key", required=False, metavar="[TAG|REPOSITORY]")
+@click.option("--on", "switched_on", type=click.Choice(_KINDS), help="Switch a kind on.")
+@click.option("--off", "switched_off", type=click.Choice(_KINDS), help="Switch a kind off.")
+@click.pass_obj
+def subscriptions(app: App, key: str | None, switched_on: str | None, switched_off: str | None) -> int:
+    """List what the server watches, or change it for a `registry/repo:tag` or a repository."""
+    client = app.factory.anchore()
+    if (switched_on or switched_off) and not key:
+        raise ConfigError("--on and --off need the tag or repository that they are about")
+    for kind, active in ((switched_on, True), (switched_off, False)):
+        if kind and key:
+            client.subscribe(key, kind, active=active)
+    names = ("active", "subscription_type", "subscription_key")
+    return _listed(app, "anchore-subscriptions", client.subscriptions(key or ""), *names)
+
+
+@anchore.command()
+@click.argument("registry", required=False)
+@click.option("--user", metavar="NAME", help="Login for it; the password is read from IMAGEGATE_REGISTRY_PASSWORD.")
+@click.option("--insecure", is_flag=True, help="The server does not verify the registry's certificate.")
+@click.option("--delete", "forget", is_flag=True, help="Have the server forget the login.")
+@click.pass_obj
+def registries(app: App, registry: str | None, user: str | None, insecure: bool, forget: bool) -> int:
+    """List the registries that the server has logins for, or give it one."""
+    client = app.factory.anchore()
+    if (user or forget) and not registry:
+        raise ConfigError("--user and --delete need the registry that they are about")
+    if registry and forget:
+        client.delete_registry(registry)
+    elif registry and user:
+        password = os.environ.get("IMAGEGATE_REGISTRY_PASSWORD", "")
+        if not password:
+            raise ConfigError(
+                f"no password for {user} at {registry}", hint="Set IMAGEGATE_REGISTRY_PASSWORD in the environment."
+            )
+        client.set_registry(registry, user, password, verify=not insecure)
+    found = [each for each in client.registries() if registry in (None, each.get("registry"))]
+    return _listed(app, "anchore-registries", found, "registry", "registry_user")
+
+
+@anchore.command()
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Events at the most.")
+@click.option("--level", type=click.Choice(["info", "error"]), help="Of this level only.")
+@click.option("--type", "kind", metavar="PREFIX", help="Of this type: user.image.analysis ...")
+@click.pass_obj
+def events(app: App, limit: int, level: str | None, kind: str | None) -> int:
+    """List the server's events, newest first."""
+    from itertools import islice
+
+    query = {name: value for name, value in (("level", level), ("event_type", kind)) if value}
+    found = list(islice(app.factory.anchore().events(**query), limit))
+    if app.as_json:
+        app.print_json("anchore-events", {"events": found})
+        return 0
+    for record in found:
+        event = record.get("event") or {}
+        message = event.get("message") or (event.get("details") or {})
+        click.echo(printable(f"{event.get('timestamp')}  {event.get('level')}  {event.get('type')}  {message}"))
+    return 0
+
+
+@anchore.command()
+@click.pass_obj
+def feeds(app: App) -> int:
+    """List the server's feeds of vulnerabilities, and when each was fetched."""
+    found = app.factory.anchore().feeds()
+    if app.as_json:
+        app.print_json("anchore-feeds", {"feeds": found})
+        return 0
+    for feed in found:
+        for group in feed.get("groups") or ({"name": ""},):
+            count = group.get("record_count", "")
+            when = group.get("last_sync") or feed.get("last_full_sync") or "never"
+            click.echo(printable(f"{feed.get('name')}/{group.get('name')}  {count}  {when}"))
+    return 0
+
+
+def _listed(app: App, kind: str, found: list[dict[str, Any]], *names: str) -> int:
+    """Print records of the server's: whole as JSON, else the named fields, as far as they are there."""
+    if app.as_json:
+        app.print_json(kind, {kind.removeprefix("anchore-"): found})
+        return 0
+    for each in found:
+        click.echo(printable("  ".join(str(each[name]) for name in names if name in each)))
+    return 0
