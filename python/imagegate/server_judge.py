@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Protocol
 
 import msgspec
 
+from imagegate.anchore.sbom import BLIND
 from imagegate.anchore.server import AnchoreServer, ImageState, ServerCheck, ServerImage, Submission
 from imagegate.errors import AnchoreError, NetworkError
 from imagegate.gate import Judgement
@@ -56,6 +58,7 @@ class ServerJudge:
     policy: PolicySettings
     dockerfile: str
     destination: Callable[[Repository], Destination]
+    sbom: Callable[[PlatformImage, ImageSource], dict[str, Any]]
     progress: Progress
     say: Callable[[str], None]
     clock: Callable[[], datetime]
@@ -66,16 +69,31 @@ class ServerJudge:
 
     def announce(self, image: PlatformImage, source: ImageSource, name: str) -> None:
         """Give an image to the server, and do not wait for it. Raises AnchoreError, NetworkError."""
-        if image.digest in self._submitted:
+        if image.digest in self._submitted or self.settings.submit == "scan":
+            return
+        about = Submission(self.dockerfile, self.settings.annotations, self.settings.subscribe)
+        if self.settings.submit == "import":
+
+            def send(*, force: bool) -> ServerImage:
+                return self.server.import_image(image, name, self.sbom(image, source), about, force=force)
+
+            self._submitted[image.digest] = self._submit(image.digest, name, send)
             return
         reference, tag = self._pullable(image, source, name)
-        self._submitted[image.digest] = self._submit(reference, tag)
+
+        def add(*, force: bool) -> ServerImage:
+            return self.server.add(reference, tag, about, force=force)
+
+        self._submitted[image.digest] = self._submit(image.digest, tag, add)
 
     def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
         """Evaluate the image under the name that it is, or would be, published as.
 
         Raises AnchoreError when the analysis fails, is not done within the budget, or the verdict is none.
         """
+        if self.settings.submit == "scan":
+            check, found = self.server.scan(image, name, self.sbom(image, source), self.settings.policy)
+            return Judgement(self._evaluation(check, image, name), layers=_layers(image), vulnerabilities=found)
         self.announce(image, source, name)
         self._await(image.digest)
         base = self._base(image.digest)
@@ -120,19 +138,17 @@ class ServerJudge:
         self.destination(repository).copy(source, ResolvedImage(source.ref, image.manifest, (image,)), self.progress)
         return RegistryRef(repository, "", image.digest), f"{repository}:{tag}"
 
-    def _submit(self, reference: RegistryRef, tag: str) -> _Submitted:
-        """Add an image unless the server has it. A post that may have arrived is looked after before it is repeated."""
-        assert reference.digest
-        about = Submission(self.dockerfile, self.settings.annotations, self.settings.subscribe)
+    def _submit(self, digest: Digest, tag: str, send: _Send) -> _Submitted:
+        """Send an image unless the server has it. What may have arrived is looked after before it is sent again."""
         deadline = self.monotonic() + self.settings.timeout
         attempt = 0
         while True:
-            known = self.server.image(reference.digest)
+            known = self.server.image(digest)
             failed = known is not None and known.state is ImageState.FAILED
             if known is not None and not failed and tag in known.tags:
                 return self._noted(known)
             try:
-                return self._noted(self.server.add(reference, tag, about, force=failed))
+                return self._noted(send(force=failed))
             except NetworkError:
                 attempt += 1
                 if attempt > 5 or self.monotonic() > deadline:
@@ -183,11 +199,30 @@ class ServerJudge:
             self.say(f"anchore: {digest[:19]} is {image.state.value.replace('_', ' ')}")
         submitted.image = image
 
+    def _unseen(self, check: ServerCheck) -> list[Problem]:
+        """Return the rules that could see nothing, since the server was told the packages alone: no pass is one."""
+        if self.settings.submit == "pull":
+            return []
+        # With an import goes the Dockerfile; a scan has no place for it.
+        blind = BLIND | {"dockerfile"} if self.settings.submit == "scan" else BLIND
+        if check.document is None:
+            told = "the server does not show its policy, so that nothing tells whether it needs more than the packages"
+            return [Problem("error", "submit", told)]
+        seen = {gate for gate in _gates(check.document) if gate in blind}
+        if not seen:
+            return []
+        told = (
+            f"the server's policy asks the gates {', '.join(sorted(seen))}, of which a list of packages tells nothing"
+        )
+        return [Problem("error", "submit", f"{told}; set anchore.submit to pull")]
+
     def _evaluation(self, check: ServerCheck, image: PlatformImage, name: str) -> Evaluation:
         problems = list(check.problems)
         if not check.mapped and not check.image_rule and self.policy.unmapped == "error":
             problems.append(Problem("error", "unmapped", f"no mapping of the server's policy is about {name}"))
-        if self._submitted[image.digest].dockerfile_missed:
+        problems += self._unseen(check)
+        submitted = self._submitted.get(image.digest)
+        if submitted and submitted.dockerfile_missed:
             told = "the server analysed the image before without its Dockerfile, and judged a guessed one"
             problems.append(Problem("warn", "dockerfile", told))
         if self.policy.bundle:
@@ -213,6 +248,10 @@ class ServerJudge:
         )
 
 
+class _Send(Protocol):
+    def __call__(self, *, force: bool) -> ServerImage: ...
+
+
 def _is_done(image: ServerImage) -> bool:
     if image.state is ImageState.FAILED:
         raise AnchoreError(
@@ -233,3 +272,10 @@ def _digest_of(document: dict[str, object] | None) -> Digest:
 
     raw = msgspec.json.encode(document, order="deterministic") if document else b""
     return Digest("sha256:" + hashlib.sha256(raw).hexdigest())
+
+
+def _gates(document: dict[str, Any]) -> Iterator[str]:
+    """Yield the gates that a policy document's rules name, of either version."""
+    for rules in (*(document.get("policies") or ()), *(document.get("rule_sets") or ())):
+        for rule in rules.get("rules") or ():
+            yield str(rule.get("gate") or "").lower()

@@ -155,6 +155,8 @@ class Anchore(_Section, frozen=True):
     account: whose images; empty: the login's own. oauth: log in with a token that the server gives for the password.
     staging: `registry/repository` that images are pushed to for the server to pull; empty: it pulls from where
     they are.
+    submit: how the server gets an image: it pulls it; or it is given what syft found in it, for an analysis (`import`)
+    or for one evaluation, of which it keeps nothing (`scan`, Enterprise only).
     policy: id of the server's policy; empty: its active one. timeout: seconds for one analysis, queue and all.
     vulnerabilities: whether all of an image's are fetched for the reports.
     base: the digest of the image that findings are inherited from, or `auto`, which the server chooses; empty: no
@@ -167,6 +169,7 @@ class Anchore(_Section, frozen=True):
     account: str = ""
     oauth: bool = False
     staging: str = ""
+    submit: Literal["pull", "import", "scan"] = "pull"
     policy: str = ""
     timeout: float = 3600.0
     vulnerabilities: bool = False

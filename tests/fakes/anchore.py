@@ -89,6 +89,7 @@ class FakeAnchore:
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.registries: dict[str, dict[str, Any]] = {}
         self.archived: dict[Digest, FakeImage] = {}
+        self.imports: dict[str, dict[str, tuple[str, bytes]]] = {}
         self.tokens: set[str] = set()
         self.refused_tokens: set[str] = set()
         self._contract = Contract(api)
@@ -218,6 +219,10 @@ class FakeAnchore:
                 return self._of_policy(method, name, query, given)
             case ["GET", "images", digest, "ancestors"] if self.api == "v2":
                 return 200, self._ancestors(self._analysed(digest).digest)
+            case ["POST", "imports", "images", *rest]:
+                return 200, self._import(rest, body)
+            case ["POST", "scan"] if self.api == "v2":
+                return 200, self._scan(given["sbom"], query)
             case [_, "subscriptions", *rest]:
                 return self._of_subscriptions(method, rest, query, given or {})
             case [_, "registries", *rest]:
@@ -303,6 +308,9 @@ class FakeAnchore:
 
     def _add(self, body: dict[str, Any], query: dict[str, str]) -> FakeImage:
         source = (body.get("source") or {}).get("digest")
+        imported = (body.get("source") or {}).get("import")
+        if imported:
+            source = self._imported(imported)
         archived = (body.get("source") or {}).get("archive")
         if archived:
             if archived["digest"] not in self.archived:
@@ -336,6 +344,40 @@ class FakeAnchore:
         if source["tag"] not in found.tags:
             found.tags.append(source["tag"])
         return found
+
+    def _import(self, rest: list[str], body: bytes) -> dict[str, Any]:
+        if not rest:
+            operation = f"operation-{len(self.imports)}"
+            self.imports[operation] = {}
+            return {"uuid": operation, "status": "pending", "expires_at": _now(), "created_at": _now()}
+        operation, kind = rest
+        if operation not in self.imports:
+            raise _Refused(404, "No import with operation_id found")
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        self.imports[operation][kind.replace("-", "_")] = (digest, body)
+        return {"digest": digest, "created_at": _now()}
+
+    def _imported(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Return what an import adds, as if it had been pulled. What it names must have been sent."""
+        sent = self.imports.get(manifest["operation_uuid"], {})
+        for kind, digest in manifest["contents"].items():
+            if sent.get(kind, ("",))[0] != digest:
+                raise _Refused(400, f"import of {kind} not found")
+        if sent["manifest"][0] != manifest["digest"]:
+            raise _Refused(400, "digest of the manifest is another")
+        (tag,) = manifest["tags"]
+        found = base64.b64encode(sent["dockerfile"][1]).decode() if "dockerfile" in sent else ""
+        pull = "pull_string" if self.api == "v2" else "pullstring"
+        return {pull: f"x@{manifest['digest']}", "tag": tag, "dockerfile": found}
+
+    def _scan(self, sbom: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+        digest = Digest(sbom["source"]["metadata"]["manifestDigest"])
+        image = FakeImage(digest, digest, [query["tag"]], "", 0.0, _now())
+        found = [each for _, each in self._vulnerabilities(image)]
+        return {
+            "vuln_scan": {"sbom_id": "1", "extended_support": False, "vulnerabilities": found},
+            "policy_scan": self._check(image, query),
+        }
 
     def _ancestors(self, digest: Digest) -> list[dict[str, Any]]:
         listed = self.bases.get(digest, [])

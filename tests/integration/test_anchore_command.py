@@ -237,3 +237,54 @@ def test_images_are_listed_archived_restored_and_deleted(world: World, fake: Fak
     assert unknown.returncode == 2
     assert "not analyzed" in unknown.stderr
     assert world.run("anchore", "delete", "app:1.0").returncode == 2
+
+
+def packages_only() -> dict[str, Any]:
+    """Return a policy that a list of packages is enough for."""
+    rule = {"id": "1", "gate": "packages", "trigger": "blacklist", "action": "STOP"}
+    rule["params"] = [{"name": "name", "value": "left-pad"}]  # type: ignore[assignment]
+    return POLICY | {"policies": [{**POLICY["policies"][0], "rules": [rule]}]}
+
+
+def test_a_server_that_must_not_see_the_bytes_is_given_what_syft_found(world: World, fake: FakeAnchore) -> None:
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    world.settings["anchore"] = {"url": fake.url, "submit": "import"}
+    (world.directory / "Dockerfile").write_text("FROM scratch\nUSER app\n")
+    with_dockerfile = ("--dockerfile", str(world.directory / "Dockerfile"))
+    done = world.gate(world.good(), "anchore/imported", then=with_dockerfile)
+    assert done.returncode == 0, done.stderr
+    assert fake.counted()["POST images"] == 1
+    again = world.gate(world.good(), "anchore/imported", then=with_dockerfile)
+    assert again.returncode == 0, again.stderr
+    assert len(fake.imports) == 1, "what the server has is joined"
+    (sent,) = fake.imports.values()
+    (digest,) = fake.images
+    assert sent["manifest"][0] == digest == world.tag("anchore/imported")
+    packages = json.loads(sent["packages"][1])
+    assert packages["source"]["target" if fake.api == "v1" else "metadata"]["manifestDigest"] == digest
+
+
+def test_a_scan_leaves_nothing_on_the_server(world: World, fake: FakeAnchore) -> None:
+    (world.directory / "policy.json").write_text(json.dumps(packages_only()))
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    world.settings["anchore"] = {"url": fake.url, "submit": "scan"}
+    done = world.run("check", world.good())
+    if fake.api == "v1":
+        assert done.returncode == 2
+        assert "scans nothing that it does not keep" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert fake.images == {}
+
+
+@pytest.mark.parametrize("submit", ["import", "scan"])
+def test_rules_that_need_more_than_packages_are_no_pass(world: World, fake: FakeAnchore, submit: str) -> None:
+    rule = {"id": "1", "gate": "secret_scans", "trigger": "content_regex_checks", "action": "STOP", "params": []}
+    policy = POLICY | {"policies": [{**POLICY["policies"][0], "rules": [rule]}]}
+    (world.directory / "policy.json").write_text(json.dumps(policy))
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    world.settings["anchore"] = {"url": fake.url, "submit": submit}
+    done = world.run("check", world.good())
+    assert done.returncode == 2, done.stdout + done.stderr
+    if (submit, fake.api) != ("scan", "v1"):
+        assert "secret_scans" in done.stdout + done.stderr

@@ -100,6 +100,7 @@ class World:
             policy=PolicySettings(**policy),
             dockerfile=dockerfile,
             destination=_no_staging,
+            sbom=lambda *_: {},
             progress=NoProgress(),
             say=self.said.append,
             clock=lambda: datetime.now(UTC),

@@ -86,6 +86,7 @@ def judge(server: Server, *, staging: str = "", timeout: float = 3600, copied: l
         policy=PolicySettings(),
         dockerfile="",
         destination=Destination,  # type: ignore[arg-type]
+        sbom=lambda *_: {},
         progress=NoProgress(),
         say=lambda _: None,
         clock=lambda: datetime.now(UTC),

@@ -79,6 +79,20 @@ def catalog(spool: Spool, *, everything: bool) -> tuple[Evidence, ...]:
     return tuple(Evidence(path, spool.md5.get(path, ""), tuple(packages)) for path, packages in found.items())
 
 
+def describe(archive: Path, home: Path) -> dict[str, Any]:
+    """Return syft's own document of a whole image. archive: as `docker save` writes it; home: where it may write.
+
+    Raises AnalysisError as `catalog` does.
+    """
+    raw = _call(
+        [str(_executable()), "scan", f"docker-archive:{archive}", "--quiet", "--output", "json"], str(home), TIMEOUT
+    )
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise AnalysisError("syft wrote a document that cannot be read", why=str(error), hint=_HINT) from error
+
+
 def identity() -> str:
     """Return what tells one installed syft from another without running it: part of the cache's keys."""
     parts = []

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from imagegate.model import Action, Digest, Finding, Problem, Reason, RegistryRef, Vulnerability
+from imagegate.model import Action, Digest, Finding, PlatformImage, Problem, Reason, RegistryRef, Vulnerability
 
 CHECK_COLUMNS = (
     "Image_Id",
@@ -117,6 +117,16 @@ class AnchoreServer(Protocol):
         What the server knows already is not analysed again, unless force says so. It is sent once: a NetworkError
         leaves open whether it arrived.
         """
+
+    def import_image(
+        self, image: PlatformImage, tag: str, sbom: dict[str, Any], about: Submission, *, force: bool = False
+    ) -> ServerImage:
+        """Submit an image by what syft found in it: the server sees none of its bytes. force: as for `add`."""
+
+    def scan(
+        self, image: PlatformImage, tag: str, sbom: dict[str, Any], policy_id: str = ""
+    ) -> tuple[ServerCheck, tuple[Vulnerability, ...]]:
+        """Evaluate what syft found in an image; the server keeps nothing. Raises AnchoreError on v1."""
 
     def image(self, digest: Digest) -> ServerImage | None:
         """Return an image, None when the server does not know it."""

@@ -18,6 +18,7 @@ from imagegate.http.transport import Response
 LONGEST = 512 * 1024**2
 """Bytes of an answer. The vulnerabilities of a large image are some ten megabytes."""
 _ATTEMPTS = 4
+_JSON = "application/json"
 
 
 class Session:
@@ -41,18 +42,23 @@ class Session:
         """Return the answer to a GET. Raises AnchoreError, AuthenticationFailed, NetworkError."""
         return self.send("GET", path, query)
 
-    def send(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """Send a request, and return the answer's JSON. What is not a GET is sent once, however it ends."""
+    def send(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, media_type: str = _JSON
+    ) -> Any:
+        """Send a request, and return the answer's JSON. What is not a GET is sent once, however it ends.
+
+        body: bytes are sent as they are, anything else as JSON.
+        """
         asked = {
             name: str(value).lower() if isinstance(value, bool) else value for name, value in (query or {}).items()
         }
         place = quote(path, safe="/:@")
         url = f"{self.base_url}{place}" + (f"?{urlencode(asked)}" if asked else "")
-        data = msgspec.json.encode(body) if body is not None else None
+        data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         for attempt in range(1, _ATTEMPTS + 1):
             last = method != "GET" or attempt == _ATTEMPTS
             try:
-                response = self._sent(method, url, data)
+                response = self._sent(method, url, data, media_type)
                 if response.status_code >= 300:
                     raise _failed(method, path, self.host, response.status_code, response.content)
                 return msgspec.json.decode(response.content) if response.content.strip() else None
@@ -63,9 +69,9 @@ class Session:
             time.sleep(random.uniform(0.2, 1.0) * attempt)  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
-    def _sent(self, method: str, url: str, data: bytes | None) -> Response:
+    def _sent(self, method: str, url: str, data: bytes | None, media_type: str) -> Response:
         """Send. A server that took this login before and now refuses it is asked again: a starting node does that."""
-        headers = self._headers | ({"Content-Type": "application/json"} if data is not None else {})
+        headers = self._headers | ({"Content-Type": media_type} if data is not None else {})
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 response = self._http.request(method, url, headers=headers, data=data, repeatable=method == "GET")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -184,10 +184,24 @@ class Factory:
             policy=self._settings.policy,
             dockerfile=dockerfile.read_text() if dockerfile else "",
             destination=self.destination,
+            sbom=self.sbom,
             progress=self._progress,
             say=self._say,
             clock=lambda: datetime.now(UTC),
         )
+
+    def sbom(self, image: PlatformImage, source: ImageSource) -> dict[str, Any]:
+        """Return syft's document of an image, whose bytes are verified on the way to it."""
+        from tempfile import TemporaryDirectory
+
+        from imagegate.analysis.syft import describe
+        from imagegate.build.archive import stream
+
+        with TemporaryDirectory(prefix="imagegate-") as directory, self._progress.task("syft"):
+            archive = Path(directory) / "image.tar"
+            with archive.open("wb") as file:
+                file.writelines(stream(image, source, self._settings.limits))
+            return describe(archive, Path(directory))
 
     def anchore(self) -> AnchoreClient:
         """Return the client of the Anchore server. Raises ConfigError when none is set."""
