@@ -15,8 +15,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from imagegate.anchore.sbom import BLIND
-from imagegate.anchore.server import AnchoreServer, ImageState, ServerCheck, ServerImage, Submission
+from imagegate.anchore.server import (
+    PACKAGES_TELL_NOTHING,
+    AnchoreServer,
+    ImageState,
+    ServerCheck,
+    ServerImage,
+    Submission,
+)
 from imagegate.errors import AnchoreError, NetworkError
 from imagegate.gate import Judgement
 from imagegate.image.reference import parse
@@ -204,7 +210,7 @@ class ServerJudge:
         if self.settings.submit == "pull":
             return []
         # With an import goes the Dockerfile; a scan has no place for it.
-        blind = BLIND | {"dockerfile"} if self.settings.submit == "scan" else BLIND
+        blind = PACKAGES_TELL_NOTHING | ({"dockerfile"} if self.settings.submit == "scan" else set())
         if check.document is None:
             told = "the server does not show its policy, so that nothing tells whether it needs more than the packages"
             return [Problem("error", "submit", told)]

@@ -11,7 +11,7 @@ from tests.fakes.contract import DOCUMENTS, Contract
 from tests.layers import file, image, tar
 
 pytestmark = pytest.mark.skipif(not DOCUMENTS.is_dir(), reason="Anchore's OpenAPI documents are not here")
-BUILT = image([tar(file("etc/os-release", b"ID=debian\n"))])[0]
+BUILT = image(tar(file("etc/os-release", b"ID=debian\n")))[0]
 ARTIFACT = {
     "id": "1",
     "name": "libc6",

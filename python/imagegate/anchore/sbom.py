@@ -1,8 +1,8 @@
-"""A syft document as an Anchore server imports it, and what no such document can tell a policy.
+"""A syft document as an Anchore server imports it.
 
 Enterprise takes syft's own of today. Engine 1.1.0 takes the form that syft had in 2021 (JSON schema 2): licenses and
 CPEs are texts, the distribution has one `version` and one `idLike`, the image stands under `target`, and the kinds of
-metadata have other names. (Engine's OpenAPI 0.1.20, `ImagePackageManifest`; syft's changes of its JSON schema up to 16.)
+metadata have other names. (Engine's OpenAPI 0.1.20, `ImagePackageManifest`; syft's changes of its schema up to 16.)
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ _METADATA = {
     "rpm-db-entry": "RpmdbMetadata",
     "ruby-gemspec": "GemMetadata",
 }
-BLIND = frozenset({"files", "malware", "passwd_file", "retrieved_files", "secret_scans"})
-"""Gates that ask for what is in files, which a list of packages does not have."""
 
 
 def for_server(document: dict[str, Any], image: PlatformImage, api: str) -> dict[str, Any]:

@@ -24,6 +24,10 @@ CHECK_COLUMNS = (
 """Of the table in which API v1 tells a verdict, and which Anchore's Jenkins plugin archives."""
 
 
+PACKAGES_TELL_NOTHING = frozenset({"files", "malware", "passwd_file", "retrieved_files", "secret_scans"})
+"""Gates that ask for what is in files: a list of packages, which is all that an import gives, has none of it."""
+
+
 class ImageState(StrEnum):
     """How far the server is with an image. (`analysis_status` in both APIs.) ANALYZED and FAILED are final."""
 
