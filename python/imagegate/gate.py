@@ -8,10 +8,10 @@ again finishes the job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -43,6 +43,7 @@ class Judgement(msgspec.Struct, frozen=True):
     base: how far its base was proved, None where no rule asked. packages: how many it has. advisories: when those that
     it was matched with were last fetched, None where no rule asked. layers: bottom first.
     vulnerabilities: all that were found, whether a rule asks for them or not.
+    answers: of a server that judged, as it gave them: `evaluation` and `vulnerabilities`.
     """
 
     evaluation: Evaluation
@@ -51,6 +52,7 @@ class Judgement(msgspec.Struct, frozen=True):
     advisories: datetime | None = None
     layers: tuple[AnalysedLayer, ...] = ()
     vulnerabilities: tuple[Vulnerability, ...] = ()
+    answers: Mapping[str, Any] = {}
 
 
 class Judge(Protocol):

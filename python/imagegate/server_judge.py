@@ -20,6 +20,7 @@ from imagegate.anchore.server import (
     AnchoreServer,
     ImageState,
     ServerCheck,
+    ServerFound,
     ServerImage,
     Submission,
 )
@@ -99,15 +100,25 @@ class ServerJudge:
         """
         if self.settings.submit == "scan":
             check, found = self.server.scan(image, name, self.sbom(image, source), self.settings.policy)
-            return Judgement(self._evaluation(check, image, name), layers=_layers(image), vulnerabilities=found)
+            return self._judgement(check, found, image, name)
         self.announce(image, source, name)
         self._await(image.digest)
         base = self._base(image.digest)
         check = self.server.check(image.digest, name, self.settings.policy, base)
-        found = self.server.found(image.digest, base) if self.settings.vulnerabilities else ()
+        found = self.server.found(image.digest, base) if self.settings.vulnerabilities else ServerFound()
+        return self._judgement(check, found, image, name)
+
+    def _judgement(self, check: ServerCheck, found: ServerFound, image: PlatformImage, name: str) -> Judgement:
+        listed = found.vulnerabilities
         if self.settings.exclude_inherited:
-            check, found = self._without_inherited(check), tuple(each for each in found if not each.inherited)
-        return Judgement(self._evaluation(check, image, name), layers=_layers(image), vulnerabilities=found)
+            check, listed = self._without_inherited(check), tuple(each for each in listed if not each.inherited)
+        answers = {"evaluation": check.answer, "vulnerabilities": found.answer}
+        return Judgement(
+            self._evaluation(check, image, name),
+            layers=_layers(image),
+            vulnerabilities=listed,
+            answers={kind: answer for kind, answer in answers.items() if answer is not None},
+        )
 
     def _base(self, digest: Digest) -> Digest | None:
         """Return the image that is compared with; None: none is set, or the server chose none."""

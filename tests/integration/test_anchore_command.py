@@ -152,14 +152,26 @@ def test_the_plugins_files_are_written(world: World, fake: FakeAnchore) -> None:
     assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
     world.settings["anchore"]["vulnerabilities"] = True
     directory = world.directory / "AnchoreReport"
-    files = [f"anchore-{name}={directory}/anchore_{name}.json" for name in ("gates", "security")]
-    done = world.run("check", world.bad(), "-o", files[0], "-o", files[1])
+    done = world.run("check", world.bad(), "-o", f"anchore-report={directory}")
     assert done.returncode == 1, done.stderr
-    (gates,) = json.loads((directory / "anchore_gates.json").read_text()).values()
-    assert [row[3:5] for row in gates["result"]["rows"]] == [["dockerfile", "effective_user"]]
-    assert gates["result"]["final_action"] == "stop"
-    security = json.loads((directory / "anchore_security.json").read_text())
-    assert [column["title"] for column in security["columns"]][:2] == ["Tag", "CVE ID"]
+    told = {file.name: json.loads(file.read_text()) for file in directory.iterdir()}
+    gates = told.pop("anchore_gates.json")
+    if fake.api == "v1":
+        (table,) = gates.values()
+        assert [row[3:5] for row in table["result"]["rows"]] == [["dockerfile", "effective_user"]]
+        assert table["result"]["final_action"] == "stop"
+    else:
+        (result,) = gates
+        assert [each["trigger"] for each in result["gate_results"]] == ["effective_user"]
+        assert (result["final_action"], result["image_digest"]) == ("stop", *fake.images)
+    titles = [column["title"] for column in told.pop("anchore_security.json")["columns"]]
+    assert titles[:2] == ["Tag", "CVE ID"]
+    assert ("Inherited From Base" in titles) == (fake.api == "v2")
+    assert sorted(told) == [
+        "anchoreengine-api-response-evaluation-1.json",
+        "anchoreengine-api-response-vulnerabilities-1.json",
+    ]
+    assert "vulnerabilities" in told["anchoreengine-api-response-vulnerabilities-1.json"]
 
 
 def posted(world: World, fake: FakeAnchore) -> Digest:

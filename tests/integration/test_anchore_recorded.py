@@ -14,7 +14,7 @@ from imagegate.anchore.server import ImageState
 from imagegate.anchore.session import in_words
 from imagegate.errors import AnchoreError
 from imagegate.model import Action, Digest, Evaluation, Reason
-from imagegate.report import FORMATS
+from imagegate.report.anchore_report import render
 from imagegate.report.context import Context
 from tests.fakes.contract import DEVIATIONS, DOCUMENTS, Contract, general
 
@@ -158,7 +158,7 @@ def test_the_client_reads_all_that_was_recorded() -> None:
     assert all(service.up for service in client.services())
     assert len(client.images()) == 4
     assert {package["package"] for package in client.content(ROOT, "python")} >= {"django", "requests"}
-    assert all(each["vuln"] for each in client.vulnerabilities(ROOT))
+    assert all(each["vuln"] for each in client.vulnerabilities(ROOT).answer["vulnerabilities"])
     assert [policy.active for policy in client.policies()] == [True]
     found = client.policy("2c53a13c-1765-11e8-82ef-23527761d060")
     assert found
@@ -189,6 +189,6 @@ def test_the_report_has_the_shape_of_the_engines_own_table() -> None:
         mapping="default", findings=check.findings, evaluated_at=datetime.now(UTC),
     )  # fmt: skip
     image_id = recorded["image_id"]
-    context = Context(image_ids={ROOT: Digest(f"sha256:{image_id}")})
-    document = json.loads(FORMATS["anchore-gates"]([evaluation], context))
+    context = Context(image_ids={ROOT: Digest(f"sha256:{image_id}")}, anchore_api="v1")
+    document = json.loads(render([evaluation], context)["anchore_gates.json"])
     assert document == {image_id: recorded["result"][image_id]}

@@ -14,6 +14,7 @@ from imagegate.anchore.sbom import for_server
 from imagegate.anchore.server import (
     ServerAncestor,
     ServerCheck,
+    ServerFound,
     ServerImage,
     ServerPolicy,
     ServerVersion,
@@ -22,7 +23,7 @@ from imagegate.anchore.server import (
 )
 from imagegate.anchore.session import Session
 from imagegate.errors import AnchoreError
-from imagegate.model import Digest, PlatformImage, RegistryRef, Vulnerability
+from imagegate.model import Digest, PlatformImage, RegistryRef
 
 MakeSession = Callable[[str], Session]
 """Makes the session of a base URL, which ends with the API's version."""
@@ -162,14 +163,15 @@ class AnchoreClient:
 
     def scan(
         self, image: PlatformImage, tag: str, sbom: dict[str, Any], policy_id: str = ""
-    ) -> tuple[ServerCheck, tuple[Vulnerability, ...]]:
+    ) -> tuple[ServerCheck, ServerFound]:
         """Evaluate what syft found in an image. (`AnchoreServer.scan`.)"""
         self._needs_v2("scans nothing that it does not keep", "Set anchore.submit to pull or import.")
         query = {"tag": tag} | ({"policy_id": policy_id} if policy_id else {})
         answer = self.session.send("POST", "/scan", query, {"sbom": for_server(sbom, image, self.api)})
         told = answer if isinstance(answer, dict) else {}
-        found = (told.get("vuln_scan") or {}).get("vulnerabilities") or ()
-        return self._dialect.check(told.get("policy_scan"), image.digest, tag), tuple(map(wire.vulnerability, found))
+        listed = told.get("vuln_scan") or {}
+        found = ServerFound(tuple(map(wire.vulnerability, listed.get("vulnerabilities") or ())), listed)
+        return self._check(told.get("policy_scan"), image.digest, tag), found
 
     def _post(self, source: dict[str, Any], about: Submission, *, force: bool = False) -> ServerImage:
         query: dict[str, Any] = {self._dialect.autosubscribe: about.subscribe} | ({"force": True} if force else {})
@@ -207,17 +209,17 @@ class AnchoreClient:
 
     def vulnerabilities(
         self, digest: Digest, kind: str = "all", *, vendor_only: bool = False, base: Digest | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the image's vulnerabilities, as the server says them. vendor_only: without what is not to be fixed."""
+    ) -> ServerFound:
+        """Return the image's vulnerabilities. vendor_only: without what is not to be fixed."""
         query = {"vendor_only": vendor_only} | ({"base_digest": base} if base else {})
         answer = self.session.get(f"/images/{digest}/vuln/{kind}", query)
         if not isinstance(answer, dict) or not isinstance(answer.get("vulnerabilities"), list):
             raise AnchoreError(f"the server's vulnerabilities of {digest} cannot be read")
-        return list(answer["vulnerabilities"])
+        return ServerFound(tuple(map(wire.vulnerability, answer["vulnerabilities"])), answer)
 
-    def found(self, digest: Digest, base: Digest | None = None) -> tuple[Vulnerability, ...]:
+    def found(self, digest: Digest, base: Digest | None = None) -> ServerFound:
         """Return all vulnerabilities of an analysed image. (`AnchoreServer.found`.)"""
-        return tuple(map(wire.vulnerability, self.vulnerabilities(digest, base=base)))
+        return self.vulnerabilities(digest, base=base)
 
     def check(self, digest: Digest, tag: str, policy_id: str = "", base: Digest | None = None) -> ServerCheck:
         """Evaluate an image. (`AnchoreServer.check`.)"""
@@ -227,7 +229,10 @@ class AnchoreClient:
         if base:
             self._needs_v2("compares with no base", "Leave anchore.base empty.")
             query["base_digest"] = base
-        return self._dialect.check(self.session.get(f"/images/{digest}/check", query), digest, tag)
+        return self._check(self.session.get(f"/images/{digest}/check", query), digest, tag)
+
+    def _check(self, answer: Any, digest: Digest, tag: str) -> ServerCheck:
+        return msgspec.structs.replace(self._dialect.check(answer, digest, tag), answer=answer)
 
     def policies(self) -> Sequence[ServerPolicy]:
         """Return all policies, without their documents."""

@@ -77,10 +77,17 @@ class ServerPolicy(msgspec.Struct, frozen=True):
     record: dict[str, Any]
 
 
+class ServerFound(msgspec.Struct, frozen=True):
+    """The vulnerabilities of an image. answer: as the server gave it."""
+
+    vulnerabilities: tuple[Vulnerability, ...] = ()
+    answer: Any = None
+
+
 class ServerCheck(msgspec.Struct, frozen=True):
     """The server's verdict on an image. mapping: the matched one's name, empty when none matched.
 
-    document: the policy as the server evaluated it, None when it does not say.
+    document: the policy as the server evaluated it, None when it does not say. answer: as the server gave it.
     """
 
     policy_id: str
@@ -93,6 +100,7 @@ class ServerCheck(msgspec.Struct, frozen=True):
     document: dict[str, Any] | None = None
     image_rule: str = ""
     evaluated_at: datetime | None = None
+    answer: Any = None
 
 
 class ServerAncestor(msgspec.Struct, frozen=True):
@@ -115,6 +123,10 @@ class ServiceState(msgspec.Struct, frozen=True):
 class AnchoreServer(Protocol):
     """What judging asks of a server. Every method raises AnchoreError, AuthenticationFailed and NetworkError."""
 
+    @property
+    def api(self) -> str:
+        """`v1` or `v2`."""
+
     def add(self, image: RegistryRef, tag: str, about: Submission, *, force: bool = False) -> ServerImage:
         """Submit an image by its digest. tag: `registry/repo:tag`, without which no server takes one.
 
@@ -129,7 +141,7 @@ class AnchoreServer(Protocol):
 
     def scan(
         self, image: PlatformImage, tag: str, sbom: dict[str, Any], policy_id: str = ""
-    ) -> tuple[ServerCheck, tuple[Vulnerability, ...]]:
+    ) -> tuple[ServerCheck, ServerFound]:
         """Evaluate what syft found in an image; the server keeps nothing. Raises AnchoreError on v1."""
 
     def image(self, digest: Digest) -> ServerImage | None:
@@ -144,5 +156,5 @@ class AnchoreServer(Protocol):
         base: the image whose findings are told to be inherited; version 1 has no such comparison.
         """
 
-    def found(self, digest: Digest, base: Digest | None = None) -> tuple[Vulnerability, ...]:
+    def found(self, digest: Digest, base: Digest | None = None) -> ServerFound:
         """Return all vulnerabilities of an analysed image, those that will not be fixed too. base: as in `check`."""

@@ -94,7 +94,7 @@ def output_option(verb: Verb) -> Verb:
         "outputs",
         multiple=True,
         metavar="FORMAT=FILE",
-        help="Write a report: json, junit, sarif or markdown. May repeat.",
+        help="Write a report: json, junit, sarif, markdown, or anchore-report=DIRECTORY. May repeat.",
     )(verb)
 
 
@@ -120,16 +120,17 @@ def split_outputs(outputs: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
     from difflib import get_close_matches
 
     from imagegate.errors import UsageError
-    from imagegate.report import FORMATS
+    from imagegate.report import FOLDER, FORMATS
 
+    known = [*FORMATS, FOLDER]
     pairs = []
     for text in outputs:
         name, equals, file = text.partition("=")
         if not equals or not file:
-            raise UsageError(f"--output {text!r} is not FORMAT=FILE", hint=f"Formats: {', '.join(FORMATS)}.")
-        if name not in FORMATS:
-            near = get_close_matches(name, list(FORMATS), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Formats: {', '.join(FORMATS)}."
+            raise UsageError(f"--output {text!r} is not FORMAT=FILE", hint=f"Formats: {', '.join(known)}.")
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Formats: {', '.join(known)}."
             raise UsageError(f"--output: there is no format {name!r}", hint=hint)
         pairs.append((name, Path(file)))
     return tuple(pairs)

@@ -28,6 +28,7 @@ class Witness:
     def __init__(self, judge: PolicyJudge | ServerJudge) -> None:
         self.bundle = judge.bundle if isinstance(judge, PolicyJudge) else None
         self._judge = judge
+        self._api = "" if isinstance(judge, PolicyJudge) else judge.server.api
         self.judgements: list[Judgement] = []
         self._image_ids: dict[Digest, Digest] = {}
 
@@ -70,6 +71,8 @@ class Witness:
             },
             image_ids=self._image_ids,
             vulnerabilities={each.evaluation.digest: each.vulnerabilities for each in self.judgements},
+            anchore_api=self._api,
+            answers=tuple(judgement.answers for judgement in self.judgements),
             bases={each.evaluation.digest: each.base.reference for each in self.judgements if each.base},
         )
 
@@ -106,11 +109,11 @@ def publish(
 
     next_step: what happens next, told last. outcome: of the gate, which `--json` prints in place of the evaluations.
     """
-    from imagegate.report import FORMATS, render_text, write_atomically
+    from imagegate.report import render_files, render_text, write_atomically
 
     evaluations = outcome.evaluations if outcome else witness.evaluations
     context = witness.context(dockerfile, next_step)
-    rendered = [(file, FORMATS[name](evaluations, context)) for name, file in reports]
+    rendered = [each for name, path in reports for each in render_files(name, path, evaluations, context)]
     for file, text in rendered:
         write_atomically(file, text)
     if app.as_json:

@@ -37,8 +37,6 @@ def _lazy(module: str) -> Renderer:
 
 
 FORMATS: dict[str, Renderer] = {
-    "anchore-gates": _lazy("anchore_gates"),
-    "anchore-security": _lazy("anchore_security"),
     "json": _lazy("document"),
     "junit": _lazy("junit"),
     "markdown": _lazy("markdown"),
@@ -46,6 +44,19 @@ FORMATS: dict[str, Renderer] = {
     "text": _lazy("text"),
 }
 """What `--output FORMAT=FILE` can write."""
+FOLDER = "anchore-report"
+"""The one format that is several files in a directory."""
+
+
+def render_files(
+    name: str, path: Path, evaluations: Sequence[Evaluation], context: Context = NOTHING_MORE
+) -> list[tuple[Path, str]]:
+    """Return a report's files and their texts. name: one of FORMATS, or FOLDER, whose path is a directory's."""
+    if name == FOLDER:
+        from imagegate.report.anchore_report import render
+
+        return [(path / file, text) for file, text in render(evaluations, context).items()]
+    return [(path, FORMATS[name](evaluations, context))]
 
 
 def render_text(

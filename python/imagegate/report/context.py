@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -47,6 +48,7 @@ class Context(msgspec.Struct, frozen=True):
     rules: those of the policy; a report lists as passed the ones that were in force and found nothing.
     rule_texts: by `Finding.rule_place`. layers: by the digests of an image and of its layer. bases: the names of the
     images' proved bases. image_ids: digests of the images' configs. vulnerabilities: all that were found in each image.
+    anchore_api: `v1` or `v2`, of the server that judged; empty: none did. answers: what it answered about each image.
     """
 
     policy: str = ""
@@ -58,6 +60,8 @@ class Context(msgspec.Struct, frozen=True):
     rule_texts: Mapping[str, RuleText] = {}
     layers: Mapping[tuple[Digest, Digest], LayerText] = {}
     bases: Mapping[Digest, str] = {}
+    anchore_api: str = ""
+    answers: tuple[Mapping[str, Any], ...] = ()
     image_ids: Mapping[Digest, Digest] = {}
     vulnerabilities: Mapping[Digest, tuple[Vulnerability, ...]] = {}
 
