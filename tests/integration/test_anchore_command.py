@@ -300,3 +300,16 @@ def test_rules_that_need_more_than_packages_are_no_pass(world: World, fake: Fake
     assert done.returncode == 2, done.stdout + done.stderr
     if (submit, fake.api) != ("scan", "v1"):
         assert "secret_scans" in done.stdout + done.stderr
+
+
+def test_a_policy_is_checked_against_what_the_server_knows(world: World, fake: FakeAnchore) -> None:
+    known = world.run("policy", "lint", str(world.directory / "policy.json"), "--server")
+    assert "the server" not in known.stdout, known.stdout
+    rule = {"id": "1", "gate": "distro", "trigger": "deny", "action": "STOP", "params": []}
+    document = POLICY | {"policies": [{**POLICY["policies"][0], "rules": [rule]}]}
+    (world.directory / "unknown.json").write_text(json.dumps(document))
+    unknown = world.run("policy", "lint", str(world.directory / "unknown.json"), "--server")
+    assert unknown.returncode == 1, unknown.stderr
+    assert "distro" in unknown.stdout
+    both = world.run("policy", "lint", "base-image", "--server", "--spec", "x.json")
+    assert both.returncode == 2

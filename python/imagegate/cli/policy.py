@@ -32,20 +32,25 @@ policy.add_command(diff)
 @click.option(
     "--spec", type=_FILE, metavar="FILE", help="A server's policy spec (JSON), to be checked against as well."
 )
+@click.option("--server", "ask", is_flag=True, help="Check against what the Anchore server of the settings knows.")
 @click.pass_obj
-def lint(app: App, named: str, spec: Path | None) -> int:
+def lint(app: App, named: str, spec: Path | None, ask: bool) -> int:
     """Say what is wrong with a document, or will surprise, each with its line.
 
     Exits with 1 when there is anything to say.
     """
     from imagegate.cli.console import printable
+    from imagegate.errors import UsageError
     from imagegate.policy import lint as linter
     from imagegate.policy.document import parse_document, read_document
     from imagegate.policy.shipped import find
 
+    if spec and ask:
+        raise UsageError("--spec and --server are two sources of the same", hint="Give one of them.")
     file = find(named)
     raw = read_document(file)
-    notes = linter.lint(parse_document(raw, str(file)), str(file), datetime.now(UTC), _spec(spec) if spec else None)
+    gates = _spec(spec) if spec else _spec_of_server(app) if ask else None
+    notes = linter.lint(parse_document(raw, str(file)), str(file), datetime.now(UTC), gates)
     known = linter.lines(raw.decode())
     notes = sorted((linter.located(note, known) for note in notes), key=lambda note: note.line)
     if app.as_json:
@@ -127,6 +132,19 @@ def _spec(file: Path) -> list[SpecGate]:
     except (OSError, msgspec.DecodeError) as error:
         hint = "It is what the server answers to GET /system/policy_spec."
         raise PolicyError(f"{file} is no policy spec", why=str(error), hint=hint) from error
+
+
+def _spec_of_server(app: App) -> list[SpecGate]:
+    import msgspec
+
+    from imagegate.errors import AnchoreError
+    from imagegate.policy.lint import SpecGate
+
+    client = app.factory.anchore()
+    try:
+        return msgspec.convert(client.policy_spec(), type=list[SpecGate])
+    except msgspec.ValidationError as error:
+        raise AnchoreError(f"the policy spec of {client.session.host} cannot be read", why=str(error)) from error
 
 
 def _dump(document: dict[str, Any], *, as_yaml: bool) -> str:
