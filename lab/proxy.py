@@ -98,9 +98,11 @@ class FaultProxy:
             self.requests.append(request)
         return request
 
-    def _connect(self) -> http.client.HTTPSConnection:
+    def _connect(self) -> http.client.HTTPConnection:
         host, port = self._upstream.hostname, self._upstream.port
         assert host
+        if self._upstream.scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=60)
         return http.client.HTTPSConnection(host, port, timeout=60, context=self._client_context)
 
     def _handler(proxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's, inside

@@ -16,6 +16,7 @@ from imagegate.model import Digest, LayoutRef, Platform
 from imagegate.policy.facts import Facts
 from imagegate.progress import NoProgress
 from imagegate.settings import AnalysisSettings, Limits
+from lab.proxy import FaultProxy
 from tests.fakes.anchore import PASSWORD, USER, FakeAnchore
 from tests.fakes.contract import DEVIATIONS, DOCUMENTS, general
 from tests.integration.world import POLICY, World
@@ -313,3 +314,26 @@ def test_a_policy_is_checked_against_what_the_server_knows(world: World, fake: F
     assert "distro" in unknown.stdout
     both = world.run("policy", "lint", "base-image", "--server", "--spec", "x.json")
     assert both.returncode == 2
+
+
+def test_a_ca_of_the_sites_own_is_trusted_where_it_is_named(world: World, fake: FakeAnchore) -> None:
+    shown = world.pki.issue("anchore")
+    with FaultProxy(
+        f"http://{fake.host}", ca_file=world.pki.ca_file, certificate=shown.certificate, key=shown.key
+    ) as tls:
+        world.settings["anchore"]["url"] = tls.url
+        unknown = world.run("anchore", "status")
+        assert unknown.returncode == 2
+        assert "ca_file" in unknown.stderr
+        assert not fake.requests, "no login is sent to what is not trusted"
+        world.settings["hosts"][tls.host] = {"ca_file": str(world.pki.ca_file)}
+        assert world.run("anchore", "status").returncode == 0
+
+
+def test_a_server_behind_a_proxy_is_asked_through_it(world: World, fake: FakeAnchore) -> None:
+    world.settings["anchore"]["url"] = "http://anchore.invalid"
+    world.settings["hosts"]["anchore.invalid"] = {"plain_http": True}
+    world.logins["http_proxy"] = f"http://{fake.host}"
+    done = world.run("anchore", "status")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("anchore.invalid  Anchore 1.1.0")

@@ -185,6 +185,15 @@ def test_a_failed_analysis_ends_the_wait_and_is_begun_anew_by_the_next_run(make:
     assert world.fake.images[built.digest].analyses == 2
 
 
+def test_an_answer_about_another_image_is_no_verdict(make: MakeWorld) -> None:
+    world = make()
+    built, other = world.image(1), world.image(2)
+    assert verdict(world, built) is Verdict.PASS
+    world.fake.images[built.digest].digest = other.digest
+    with pytest.raises(AnchoreError, match=f"answered about {other.digest}"):
+        verdict(world, built)
+
+
 def test_the_wait_has_an_end(make: MakeWorld) -> None:
     world = make(seconds=60)
     with pytest.raises(AnchoreError, match="is not analysed after 1 seconds") as caught:

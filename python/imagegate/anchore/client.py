@@ -130,7 +130,8 @@ class AnchoreClient:
         source: dict[str, Any] = {self._dialect.pull: f"{image.repository}@{image.digest}", "tag": tag}
         if about.dockerfile:
             source["dockerfile"] = base64.b64encode(about.dockerfile.encode()).decode()
-        return self._post({"digest": source}, about, force=force)
+        assert image.digest
+        return self._post(image.digest, {"digest": source}, about, force=force)
 
     def import_image(
         self, image: PlatformImage, tag: str, sbom: dict[str, Any], about: Submission, *, force: bool = False
@@ -159,7 +160,7 @@ class AnchoreClient:
             "tags": [tag],
             "contents": contents,
         }
-        return self._post({"import": manifest}, about, force=force)
+        return self._post(image.digest, {"import": manifest}, about, force=force)
 
     def scan(
         self, image: PlatformImage, tag: str, sbom: dict[str, Any], policy_id: str = ""
@@ -173,15 +174,15 @@ class AnchoreClient:
         found = ServerFound(tuple(map(wire.vulnerability, listed.get("vulnerabilities") or ())), listed)
         return self._check(told.get("policy_scan"), image.digest, tag), found
 
-    def _post(self, source: dict[str, Any], about: Submission, *, force: bool = False) -> ServerImage:
+    def _post(self, digest: Digest, source: dict[str, Any], about: Submission, *, force: bool = False) -> ServerImage:
         query: dict[str, Any] = {self._dialect.autosubscribe: about.subscribe} | ({"force": True} if force else {})
         body = {"source": source} | ({"annotations": about.annotations} if about.annotations else {})
-        return wire.image(self.session.send("POST", "/images", query, body))
+        return self._of(digest, self.session.send("POST", "/images", query, body))
 
     def image(self, digest: Digest) -> ServerImage | None:
         """Return an image, None when the server does not know it."""
         try:
-            return wire.image(self.session.get(f"/images/{digest}"))
+            return self._of(digest, self.session.get(f"/images/{digest}"))
         except AnchoreError as error:
             if error.status == 404:
                 return None
@@ -303,7 +304,7 @@ class AnchoreClient:
 
     def restore(self, digest: Digest) -> ServerImage:
         """Take an analysis back out of the archive: nothing is analysed again."""
-        return self._post({"archive": {"digest": digest}}, Submission())
+        return self._post(digest, {"archive": {"digest": digest}}, Submission())
 
     def events(self, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield the server's events, newest first, page by page."""
@@ -329,6 +330,13 @@ class AnchoreClient:
         if active and not known:
             body = {"subscription_key": key, "subscription_type": kind}
             self.session.send("POST", "/subscriptions", None, body)
+
+    def _of(self, digest: Digest, answer: Any) -> ServerImage:
+        """Read an image, and refuse another than was asked about: its state would be taken for this one's."""
+        found = wire.image(answer)
+        if found.digest != digest:
+            raise AnchoreError(f"{self.session.host} answered about {found.digest}", why=f"{digest} was asked about")
+        return found
 
     def _needs_v2(self, what: str, hint: str) -> None:
         if self.api == "v1":
