@@ -206,9 +206,10 @@ class FakeAnchore:
                 name = RENAMED["imageDigest"] if self.api == "v2" else "imageDigest"
                 return 200, {name: about.digest, "content_type": kind, "content": list(self._content(about, kind))}
             case ["GET", "events"]:
-                return 200, {"results": [], "next_page": False, "item_count": 0, "page": 1}
+                return 200, self._events(query)
             case ["GET", "system", "feeds"]:
-                return 200, []
+                group = {"name": "debian:12", "record_count": 10, "last_sync": "2026-11-18T00:00:00Z"}
+                return 200, [{"name": "vulnerabilities", "groups": [group]}]
             case ["GET", "system", "policy_spec" | "policy-spec"]:
                 return 200, json.loads((DOCUMENTS / "policy_spec_engine.json").read_text())
             case ["GET", "policies"]:
@@ -221,6 +222,8 @@ class FakeAnchore:
                 return 200, self._ancestors(self._analysed(digest).digest)
             case ["POST", "imports", "images", *rest]:
                 return 200, self._import(rest, body)
+            case ["GET", "images", digest, "sboms", form]:
+                return 200, self._sbom(self._analysed(digest), form)
             case ["POST", "scan"] if self.api == "v2":
                 return 200, self._scan(given["sbom"], query)
             case [_, "subscriptions", *rest]:
@@ -378,6 +381,32 @@ class FakeAnchore:
             "vuln_scan": {"sbom_id": "1", "extended_support": False, "vulnerabilities": found},
             "policy_scan": self._check(image, query),
         }
+
+    def _sbom(self, image: FakeImage, form: str) -> Any:
+        if form not in {"v1": ("native",), "v2": ("native-json", "spdx-json", "cyclonedx-json")}[self.api]:
+            raise _Refused(404, "The requested URL was not found on the server")
+        return json.dumps({"form": form, "image": image.digest})
+
+    def _events(self, query: dict[str, str]) -> dict[str, Any]:
+        """Return a page of one: every image's analysis is an event."""
+        page, images = int(query.get("page", "1")), list(self.images.values())
+        kind = "user.image.analysis.completed"
+        results = [
+            self._told(
+                {
+                    "created_at": each.created, "generated_uuid": each.image_id,
+                    "event": {
+                        "type": kind, "level": "info", "message": "Image analysis completed", "details": {},
+                        "timestamp": each.created, "category": "image",
+                        "resource": {"userId": USER, "id": each.digest, "type": "image_digest"},
+                        "source": {"servicename": "analyzer", "hostid": "h", "base_url": "", "request_id": ""},
+                    },
+                }
+            )
+            for each in images[page - 1 : page]
+            if kind.startswith(query.get("event_type", "")) and query.get("level", "info") == "info"
+        ]  # fmt: skip
+        return {"results": results, "next_page": page < len(images), "item_count": len(results), "page": page}
 
     def _ancestors(self, digest: Digest) -> list[dict[str, Any]]:
         listed = self.bases.get(digest, [])

@@ -117,7 +117,8 @@ class Contract:
         if found is None:
             return None
         response = self._resolve(found)
-        return response.get("schema") if "schema" in response else self._content(response)
+        schema = response.get("schema") if "schema" in response else self._content(response)
+        return None if schema and schema.get("type") == "file" else schema
 
     def _content(self, about: dict[str, Any]) -> dict[str, Any] | None:
         content: dict[str, Any] = about.get("content", {})

@@ -337,3 +337,25 @@ def test_a_server_behind_a_proxy_is_asked_through_it(world: World, fake: FakeAnc
     done = world.run("anchore", "status")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("anchore.invalid  Anchore 1.1.0")
+
+
+def test_what_the_server_knows_is_shown(world: World, fake: FakeAnchore) -> None:
+    digest = posted(world, fake)
+    world.run("check", world.bad())
+    assert world.run("anchore", "feeds").stdout.split()[:3] == ["vulnerabilities", "debian:12", "10"]
+    events = world.run("anchore", "events", "--type", "user.image").stdout.splitlines()
+    assert [line.split()[4] for line in events] == list(fake.images), "page by page"
+    assert len(world.run("anchore", "events", "--limit", "1").stdout.splitlines()) == 1
+    assert world.run("anchore", "events", "--level", "error").stdout == ""
+    content = json.loads(world.run("anchore", "content", digest, "os").stdout)
+    assert content["schema"] == "imagegate/anchore-content/1"
+
+
+def test_a_servers_sbom_is_downloaded(world: World, fake: FakeAnchore) -> None:
+    digest = posted(world, fake)
+    file = world.directory / "sbom" / "image.json"
+    assert world.run("anchore", "sbom", digest, "-o", str(file)).returncode == 0
+    assert digest in file.read_text()
+    other = world.run("anchore", "sbom", digest, "--form", "spdx", "-o", str(file))
+    assert other.returncode == (2 if fake.api == "v1" else 0)
+    assert "spdx" in (other.stderr if fake.api == "v1" else file.read_text())

@@ -10,7 +10,7 @@ import pytest
 
 from imagegate.anchore import wire
 from imagegate.anchore.client import AnchoreClient
-from imagegate.anchore.server import ImageState
+from imagegate.anchore.server import ImageState, ServerRegistry
 from imagegate.anchore.session import in_words
 from imagegate.errors import AnchoreError
 from imagegate.model import Action, Digest, Evaluation, Reason
@@ -158,15 +158,19 @@ def test_the_client_reads_all_that_was_recorded() -> None:
     assert all(service.up for service in client.services())
     assert len(client.images()) == 4
     assert {package["package"] for package in client.content(ROOT, "python")} >= {"django", "requests"}
-    assert all(each["vuln"] for each in client.vulnerabilities(ROOT).answer["vulnerabilities"])
+    assert all(each.id for each in client.vulnerabilities(ROOT).vulnerabilities)
     assert [policy.active for policy in client.policies()] == [True]
     found = client.policy("2c53a13c-1765-11e8-82ef-23527761d060")
     assert found
     assert found.document["version"] == "1_0"
-    assert client.feeds()
-    assert client.registries()[0]["registry_type"] == "docker_v2"
-    assert client.subscriptions()
-    assert list(client.events())
+    assert ("debian:12", 10) in [(feed.group, feed.records) for feed in client.feeds()]
+    assert all(feed.synced_at for feed in client.feeds())
+    assert client.registries() == (ServerRegistry("127.0.0.1:15301", "x", verify=False),)
+    assert {each.kind for each in client.subscriptions()} == {"policy_eval"}
+    events = list(client.events())
+    assert len(events) == 5, "the recording was cut"
+    assert all(event.at and event.kind for event in events)
+    assert client.archived() == ()
 
 
 def test_an_unfinished_image_is_no_verdict() -> None:

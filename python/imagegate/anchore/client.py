@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,11 +12,16 @@ import msgspec
 from imagegate.anchore import wire
 from imagegate.anchore.sbom import for_server
 from imagegate.anchore.server import (
+    ArchivedImage,
     ServerAncestor,
     ServerCheck,
+    ServerEvent,
+    ServerFeed,
     ServerFound,
     ServerImage,
     ServerPolicy,
+    ServerRegistry,
+    ServerSubscription,
     ServerVersion,
     ServiceState,
     Submission,
@@ -25,6 +30,7 @@ from imagegate.anchore.session import Session
 from imagegate.errors import AnchoreError
 from imagegate.model import Digest, PlatformImage, RegistryRef
 
+SbomForm = Literal["native", "spdx", "cyclonedx"]
 MakeSession = Callable[[str], Session]
 """Makes the session of a base URL, which ends with the API's version."""
 
@@ -65,6 +71,7 @@ class _Dialect(msgspec.Struct, frozen=True):
     policy_spec: str
     policy_parameter: str
     image_config: str
+    sboms: dict[SbomForm, str]
     pull: str
     autosubscribe: str
     document: str
@@ -77,6 +84,7 @@ _DIALECTS = {
         policy_spec="/system/policy-spec",
         policy_parameter="policy_id",
         image_config="image-config",
+        sboms={"native": "native-json", "spdx": "spdx-json", "cyclonedx": "cyclonedx-json"},
         pull="pull_string",
         autosubscribe="auto_subscribe",
         document="policy",
@@ -87,6 +95,7 @@ _DIALECTS = {
         policy_spec="/system/policy_spec",
         policy_parameter="policyId",
         image_config="image_config",
+        sboms={"native": "native"},
         pull="pullstring",
         autosubscribe="autosubscribe",
         document="policybundle",
@@ -203,6 +212,12 @@ class AnchoreClient:
         answer = self.session.get(f"/images/{digest}/content/{kind}")
         return list(answer.get("content") or ()) if isinstance(answer, dict) else []
 
+    def sbom(self, digest: Digest, form: SbomForm = "native") -> bytes:
+        """Return the server's list of an image's packages. Engine's own form is gzipped, all others are JSON."""
+        if form != "native":
+            self._needs_v2(f"writes no {form}", "Ask for `native`.")
+        return self.session.download(f"/images/{digest}/sboms/{self._dialect.sboms[form]}")
+
     def ancestors(self, digest: Digest) -> tuple[ServerAncestor, ...]:
         """Return an image's analysed ancestors. (`AnchoreServer.ancestors`.)"""
         self._needs_v2("knows no ancestors of images", "Leave anchore.base empty.")
@@ -266,17 +281,18 @@ class AnchoreClient:
         """Return the gates that the server has, as it says them."""
         return list(self._items(self.session.get(self._dialect.policy_spec)))
 
-    def feeds(self) -> list[dict[str, Any]]:
-        """Return the state of the server's feeds, as it says it."""
-        return list(self._items(self.session.get("/system/feeds")))
+    def feeds(self) -> tuple[ServerFeed, ...]:
+        """Return the state of the server's feeds, by group."""
+        found = self._items(self.session.get("/system/feeds"))
+        return tuple(group for each in found for group in wire.feeds(each))
 
-    def registries(self) -> list[dict[str, Any]]:
+    def registries(self) -> tuple[ServerRegistry, ...]:
         """Return the registries that the server has logins for; no secret is among it."""
-        return list(self._items(self.session.get("/registries")))
+        return tuple(map(wire.registry, self._items(self.session.get("/registries"))))
 
     def set_registry(self, registry: str, user: str, password: str, *, verify: bool = True) -> None:
         """Give the server a login for a registry, new or in place of the one it has. verify: its TLS certificate."""
-        known = any(each.get("registry") == registry for each in self.registries())
+        known = any(each.registry == registry for each in self.registries())
         body = {
             "registry": registry,
             "registry_name": registry,
@@ -298,35 +314,35 @@ class AnchoreClient:
             if each.get("status") == "error":
                 raise AnchoreError(f"the server does not archive {digest}", why=str(each.get("detail") or ""))
 
-    def archived(self) -> list[dict[str, Any]]:
-        """Return the analyses in the archive, as the server says them."""
-        return list(self._items(self.session.get("/archives/images")))
+    def archived(self) -> tuple[ArchivedImage, ...]:
+        """Return the analyses in the archive."""
+        return tuple(map(wire.archived, self._items(self.session.get("/archives/images"))))
 
     def restore(self, digest: Digest) -> ServerImage:
         """Take an analysis back out of the archive: nothing is analysed again."""
         return self._post(digest, {"archive": {"digest": digest}}, Submission())
 
-    def events(self, **query: Any) -> Iterator[dict[str, Any]]:
+    def events(self, **query: Any) -> Iterator[ServerEvent]:
         """Yield the server's events, newest first, page by page."""
         page = 1
         while True:
             answer = self.session.get("/events", {**query, "page": page})
-            yield from answer.get("results") or ()
+            yield from map(wire.event, answer.get("results") or ())
             # The document types it as text, the server as a boolean.
             if str(answer.get("next_page")).lower() != "true":
                 return
             page += 1
 
-    def subscriptions(self, key: str = "") -> list[dict[str, Any]]:
-        """Return the account's subscriptions, as the server says them. key: a tag's or repository's only."""
+    def subscriptions(self, key: str = "") -> tuple[ServerSubscription, ...]:
+        """Return the account's subscriptions. key: a tag's or repository's only."""
         query = {"subscription_key": key} if key else None
-        return list(self._items(self.session.get("/subscriptions", query)))
+        return tuple(map(wire.subscription, self._items(self.session.get("/subscriptions", query))))
 
     def subscribe(self, key: str, kind: str, *, active: bool) -> None:
         """Switch a subscription on or off. key: `registry/repo:tag`; kind: `tag_update`, `policy_eval` …"""
-        known = [each for each in self.subscriptions(key) if each.get("subscription_type") == kind]
+        known = [each for each in self.subscriptions(key) if each.kind == kind]
         for each in known:
-            self.session.send("PUT", f"/subscriptions/{each['subscription_id']}", None, {"active": active})
+            self.session.send("PUT", f"/subscriptions/{each.id}", None, {"active": active})
         if active and not known:
             body = {"subscription_key": key, "subscription_type": kind}
             self.session.send("POST", "/subscriptions", None, body)

@@ -120,6 +120,50 @@ class ServiceState(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class ServerFeed(msgspec.Struct, frozen=True):
+    """A group of a feed: what the server knows about a distribution's or language's packages. synced_at: UTC."""
+
+    feed: str
+    group: str
+    records: int
+    synced_at: datetime | None
+
+
+class ServerRegistry(msgspec.Struct, frozen=True):
+    """A registry that the server can log in to. verify: whether it verifies the registry's certificate."""
+
+    registry: str
+    user: str
+    verify: bool
+
+
+class ServerSubscription(msgspec.Struct, frozen=True):
+    """What the server watches. key: a tag or repository; kind: `tag_update`, `policy_eval` …"""
+
+    id: str
+    key: str
+    kind: str
+    active: bool
+
+
+class ServerEvent(msgspec.Struct, frozen=True):
+    """Something that happened on the server. resource: the image, tag or feed that it is about."""
+
+    at: datetime | None
+    level: str
+    kind: str
+    message: str
+    resource: str = ""
+
+
+class ArchivedImage(msgspec.Struct, frozen=True):
+    """An analysis in the server's archive. status: `archiving`, `archived`, `deleting`, `deleted`."""
+
+    digest: Digest
+    status: str
+    tags: tuple[str, ...] = ()
+
+
 class AnchoreServer(Protocol):
     """What judging asks of a server. Every method raises AnchoreError, AuthenticationFailed and NetworkError."""
 

@@ -69,6 +69,13 @@ class Session:
             time.sleep(random.uniform(0.2, 1.0) * attempt)  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
+    def download(self, path: str) -> bytes:
+        """Return an answer that need not be JSON. Raises AnchoreError, AuthenticationFailed, NetworkError."""
+        response = self._sent("GET", f"{self.base_url}{quote(path, safe='/:@')}", None, _JSON)
+        if response.status_code >= 300:
+            raise _failed("GET", path, self.host, response.status_code, response.content)
+        return response.content
+
     def _sent(self, method: str, url: str, data: bytes | None, media_type: str) -> Response:
         """Send. A server that took this login before and now refuses it is asked again: a starting node does that."""
         headers = self._headers | ({"Content-Type": media_type} if data is not None else {})

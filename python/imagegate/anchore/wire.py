@@ -13,11 +13,16 @@ from typing import Any
 
 from imagegate.anchore.server import (
     CHECK_COLUMNS,
+    ArchivedImage,
     ImageState,
     ServerAncestor,
     ServerCheck,
+    ServerEvent,
+    ServerFeed,
     ServerImage,
     ServerPolicy,
+    ServerRegistry,
+    ServerSubscription,
 )
 from imagegate.errors import AnchoreError
 from imagegate.model import (
@@ -75,6 +80,61 @@ def policy(document: Any) -> ServerPolicy:
         document=dict(_mapping(found, "a policy document")),
         record=dict(about),
     )
+
+
+def feeds(document: Any) -> Iterator[ServerFeed]:
+    """Read a feed, group by group."""
+    about = _mapping(document, "a feed")
+    for each in about.get("groups") or ():
+        group = _mapping(each, "a feed's group")
+        yield ServerFeed(
+            feed=_text(about, "name"),
+            group=_text(group, "name"),
+            records=int(group.get("record_count") or 0),
+            synced_at=_time(
+                group.get("data_service_built_at") or group.get("last_sync") or about.get("last_full_sync")
+            ),
+        )
+
+
+def registry(document: Any) -> ServerRegistry:
+    """Read a registry's record."""
+    about = _mapping(document, "a registry")
+    user = _text(about, "registry_user", required=False)
+    return ServerRegistry(_text(about, "registry"), user, bool(about.get("registry_verify", True)))
+
+
+def subscription(document: Any) -> ServerSubscription:
+    """Read a subscription."""
+    about = _mapping(document, "a subscription")
+    return ServerSubscription(
+        id=_text(about, "subscription_id"),
+        key=_text(about, "subscription_key"),
+        kind=_text(about, "subscription_type"),
+        active=bool(about.get("active")),
+    )
+
+
+def event(document: Any) -> ServerEvent:
+    """Read an event's record. What it is about may be unnamed."""
+    about = _mapping(_mapping(document, "an event").get("event") or {}, "an event")
+    resource = about.get("resource") or {}
+    return ServerEvent(
+        at=_time(about.get("timestamp")),
+        level=_text(about, "level", required=False),
+        kind=_text(about, "type", required=False),
+        message=_text(about, "message", required=False),
+        resource=str(resource.get("id") or "") if isinstance(resource, dict) else "",
+    )
+
+
+def archived(document: Any) -> ArchivedImage:
+    """Read an analysis in the archive."""
+    about = _mapping(document, "an archived analysis")
+    details = [each for each in about.get("image_detail") or () if isinstance(each, dict)]
+    tags = (_text(each, "pullstring", "pull_string", required=False) for each in details)
+    digest = Digest(_text(about, "imageDigest", "image_digest"))
+    return ArchivedImage(digest, _text(about, "status", required=False), tuple(filter(None, tags)))
 
 
 def ancestors(documents: Iterable[Any]) -> tuple[ServerAncestor, ...]:

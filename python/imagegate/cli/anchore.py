@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +14,9 @@ from imagegate.cli.app import App
 from imagegate.cli.console import printable
 from imagegate.errors import ConfigError
 from imagegate.model import Digest
+
+if TYPE_CHECKING:
+    from imagegate.anchore.client import SbomForm
 
 
 @click.group()
@@ -144,7 +149,7 @@ def archive(app: App, digest: Digest | None, restore: bool) -> int:
         return 0
     if restore:
         raise ConfigError("--restore needs the digest of what is to be restored")
-    return _listed(app, "anchore-archive", client.archived(), "status", "imageDigest", "image_digest")
+    return _listed(app, "anchore-archive", client.archived(), "status", "digest")
 
 
 @anchore.command()
@@ -160,8 +165,7 @@ def subscriptions(app: App, key: str | None, switched_on: str | None, switched_o
     for kind, active in ((switched_on, True), (switched_off, False)):
         if kind and key:
             client.subscribe(key, kind, active=active)
-    names = ("active", "subscription_type", "subscription_key")
-    return _listed(app, "anchore-subscriptions", client.subscriptions(key or ""), *names)
+    return _listed(app, "anchore-subscriptions", client.subscriptions(key or ""), "active", "kind", "key")
 
 
 @anchore.command()
@@ -184,8 +188,8 @@ def registries(app: App, registry: str | None, user: str | None, insecure: bool,
                 f"no password for {user} at {registry}", hint="Set IMAGEGATE_REGISTRY_PASSWORD in the environment."
             )
         client.set_registry(registry, user, password, verify=not insecure)
-    found = [each for each in client.registries() if registry in (None, each.get("registry"))]
-    return _listed(app, "anchore-registries", found, "registry", "registry_user")
+    found = [each for each in client.registries() if registry in (None, each.registry)]
+    return _listed(app, "anchore-registries", found, "registry", "user")
 
 
 @anchore.command()
@@ -199,37 +203,40 @@ def events(app: App, limit: int, level: str | None, kind: str | None) -> int:
 
     query = {name: value for name, value in (("level", level), ("event_type", kind)) if value}
     found = list(islice(app.factory.anchore().events(**query), limit))
-    if app.as_json:
-        app.print_json("anchore-events", {"events": found})
-        return 0
-    for record in found:
-        event = record.get("event") or {}
-        message = event.get("message") or (event.get("details") or {})
-        click.echo(printable(f"{event.get('timestamp')}  {event.get('level')}  {event.get('type')}  {message}"))
-    return 0
+    return _listed(app, "anchore-events", found, "at", "level", "kind", "resource", "message")
 
 
 @anchore.command()
 @click.pass_obj
 def feeds(app: App) -> int:
     """List the server's feeds of vulnerabilities, and when each was fetched."""
-    found = app.factory.anchore().feeds()
-    if app.as_json:
-        app.print_json("anchore-feeds", {"feeds": found})
-        return 0
-    for feed in found:
-        for group in feed.get("groups") or ({"name": ""},):
-            count = group.get("record_count", "")
-            when = group.get("last_sync") or feed.get("last_full_sync") or "never"
-            click.echo(printable(f"{feed.get('name')}/{group.get('name')}  {count}  {when}"))
+    return _listed(app, "anchore-feeds", app.factory.anchore().feeds(), "feed", "group", "records", "synced_at")
+
+
+@anchore.command()
+@click.argument("digest", type=_digest, metavar="DIGEST")
+@click.option(
+    "--form",
+    type=click.Choice(["native", "spdx", "cyclonedx"]),
+    default="native",
+    show_default=True,
+    help="spdx and cyclonedx: Enterprise only.",
+)
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to.")
+@click.pass_obj
+def sbom(app: App, digest: Digest, form: SbomForm, output: Path) -> int:
+    """Download the server's list of an image's packages. Engine's is a gzipped one, as it keeps it."""
+    from imagegate.report import write_bytes
+
+    write_bytes(output, app.factory.anchore().sbom(digest, form))
     return 0
 
 
-def _listed(app: App, kind: str, found: list[dict[str, Any]], *names: str) -> int:
-    """Print records of the server's: whole as JSON, else the named fields, as far as they are there."""
+def _listed(app: App, kind: str, found: Sequence[Any], *names: str) -> int:
+    """Print records: whole as JSON, else the named fields."""
     if app.as_json:
         app.print_json(kind, {kind.removeprefix("anchore-"): found})
         return 0
     for each in found:
-        click.echo(printable("  ".join(str(each[name]) for name in names if name in each)))
+        click.echo(printable("  ".join(str(getattr(each, name)) for name in names)))
     return 0

@@ -83,7 +83,11 @@ def write_atomically(path: Path, text: str) -> None:
 
     A link is followed, and what is no file (a pipe, /dev/stdout) is written to as it is. Raises UsageError.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Put bytes at path. (`write_atomically`.)"""
     try:
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
