@@ -44,6 +44,8 @@ from imagegate.progress import Progress
 from imagegate.registry.destination import Destination
 from imagegate.settings import Anchore, PolicySettings
 
+_HOW = "imagegate.submit"
+"""Annotation of an image that the server was not given the bytes of."""
 _AGAIN = "Run the same command again: it joins the analysis that is under way."
 
 
@@ -78,17 +80,16 @@ class ServerJudge:
         """Give an image to the server, and do not wait for it. Raises AnchoreError, NetworkError."""
         if image.digest in self._submitted or self.settings.submit == "scan":
             return
-        about = Submission(self.dockerfile, self.settings.annotations, self.settings.subscribe)
         if self.settings.submit == "import":
 
-            def send(*, force: bool) -> ServerImage:
+            def send(about: Submission, *, force: bool) -> ServerImage:
                 return self.server.import_image(image, name, self.sbom(image, source), about, force=force)
 
             self._submitted[image.digest] = self._submit(image.digest, name, send)
             return
         reference, tag = self._pullable(image, source, name)
 
-        def add(*, force: bool) -> ServerImage:
+        def add(about: Submission, *, force: bool) -> ServerImage:
             return self.server.add(reference, tag, about, force=force)
 
         self._submitted[image.digest] = self._submit(image.digest, tag, add)
@@ -156,16 +157,24 @@ class ServerJudge:
         return RegistryRef(repository, "", image.digest), f"{repository}:{tag}"
 
     def _submit(self, digest: Digest, tag: str, send: _Send) -> _Submitted:
-        """Send an image unless the server has it. What may have arrived is looked after before it is sent again."""
+        """Send an image unless the server has it. What may have arrived is looked after before it is sent again.
+
+        An image that was imported, which its annotation tells, is analysed anew when it is to be pulled: rules about
+        what is in files saw nothing of it.
+        """
         deadline = self.monotonic() + self.settings.timeout
         attempt = 0
         while True:
             known = self.server.image(digest)
-            failed = known is not None and known.state is ImageState.FAILED
-            if known is not None and not failed and tag in known.tags:
+            how = known.annotations.get(_HOW, self.settings.submit) if known else self.settings.submit
+            blind = self.settings.submit == "pull" and how == "import"
+            again = known is not None and (blind or known.state is ImageState.FAILED)
+            if known is not None and not again and tag in known.tags:
                 return self._noted(known)
+            told = {_HOW: self.settings.submit} if blind or self.settings.submit == "import" else {}
+            annotations = self.settings.annotations | told
             try:
-                return self._noted(send(force=failed))
+                return self._noted(send(Submission(self.dockerfile, annotations, self.settings.subscribe), force=again))
             except NetworkError:
                 attempt += 1
                 if attempt > 5 or self.monotonic() > deadline:
@@ -266,7 +275,7 @@ class ServerJudge:
 
 
 class _Send(Protocol):
-    def __call__(self, *, force: bool) -> ServerImage: ...
+    def __call__(self, about: Submission, *, force: bool) -> ServerImage: ...
 
 
 def _is_done(image: ServerImage) -> bool:

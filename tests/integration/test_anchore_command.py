@@ -275,6 +275,11 @@ def test_a_server_that_must_not_see_the_bytes_is_given_what_syft_found(world: Wo
     assert sent["manifest"][0] == digest == world.tag("anchore/imported")
     packages = json.loads(sent["packages"][1])
     assert packages["source"]["target" if fake.api == "v1" else "metadata"]["manifestDigest"] == digest
+    world.settings["anchore"] = {"url": fake.url, "staging": f"{world.staging.host}/anchore"}
+    for _ in range(2):
+        pulled = world.gate(world.good(), "anchore/imported", then=with_dockerfile)
+        assert pulled.returncode == 0, pulled.stderr
+    assert fake.images[digest].analyses == 2, "an imported image is analysed anew, once"
 
 
 def test_a_scan_leaves_nothing_on_the_server(world: World, fake: FakeAnchore) -> None:

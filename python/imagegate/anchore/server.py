@@ -56,7 +56,7 @@ class Submission(msgspec.Struct, frozen=True):
 class ServerImage(msgspec.Struct, frozen=True):
     """An image that the server knows. tags: `registry/repo:tag`; detail: why an analysis failed, when it says so.
 
-    dockerfile: whether one was given when it was added.
+    dockerfile: whether one was given when it was added. annotations: those that it was added with.
     """
 
     digest: Digest
@@ -65,6 +65,7 @@ class ServerImage(msgspec.Struct, frozen=True):
     image_id: str = ""
     detail: str = ""
     dockerfile: bool = False
+    annotations: dict[str, str] = {}
 
 
 class ServerPolicy(msgspec.Struct, frozen=True):

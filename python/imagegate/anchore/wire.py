@@ -66,6 +66,7 @@ def image(document: Any) -> ServerImage:
         image_id=next((_text(each, "imageId", "image_id", required=False) for each in details), ""),
         detail=told if isinstance(told, str) else "; ".join(map(_said, told)),
         dockerfile=any(each.get("dockerfile") for each in details),
+        annotations={str(name): str(value) for name, value in (about.get("annotations") or {}).items()},
     )
 
 
