@@ -68,7 +68,8 @@ class FakeAnchore:
     """A server for a `with` block. Requests and violations of the contract are kept.
 
     look: returns what an image holds, None when the registry has none of the digest. seconds: that an analysis takes,
-    after `queue` seconds. failing: digests whose analysis fails. tagged: what the registry has under names.
+    after `queue` seconds. failing: digests whose analysis fails. next_faults: how the next
+    requests go wrong. tagged: what the registry has under names.
     bases: of images, their ancestors, the nearest last; inherited: trigger ids of findings that a base has too.
     """
 
@@ -78,6 +79,7 @@ class FakeAnchore:
         self.api, self.look, self.seconds, self.queue = api, look, seconds, queue
         self.faults = faults or Faults()
         self.failing: set[Digest] = set()
+        self.next_faults: list[str] = []
         self.images: dict[Digest, FakeImage] = {}
         self.policies: dict[str, dict[str, Any]] = {}
         self.active = ""
@@ -95,6 +97,7 @@ class FakeAnchore:
         self._contract = Contract(api)
         self._random = random.Random(self.faults.seed)
         self._lock = threading.RLock()
+        self._callers: set[str] = set()
         handler = type("Handler", (_Handler,), {"fake": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -131,11 +134,16 @@ class FakeAnchore:
         if active:
             self.active = document["id"]
 
-    def fault(self) -> str:
-        """Return how this request goes wrong, empty when it does not."""
+    def fault(self, caller: str) -> str:
+        """Return how this request goes wrong, empty when it does not. By chance, no caller's first one is a 401."""
         with self._lock:
+            if self.next_faults:
+                return self.next_faults.pop(0)
             wrong = self._random.random() < self.faults.share
-            return self._random.choice(self.faults.ways) if wrong else ""
+            way = self._random.choice(self.faults.ways) if wrong else ""
+            is_first = caller not in self._callers
+            self._callers.add(caller)
+            return "" if is_first and way == "401" else way
 
     def answer(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, Any]:
         """Answer a request, and hold the exchange against the contract."""
@@ -708,7 +716,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         time.sleep(self.fake.faults.slow)
-        fault = self.fake.fault()
+        fault = self.fake.fault(self.headers.get("Anchore-Request-Id", ""))
         if fault.isdigit():
             self._reply(int(fault), {"httpcode": int(fault), "message": "injected", "detail": {}})
             return

@@ -247,6 +247,15 @@ def test_wrong_and_missing_logins_are_errors(make: MakeWorld) -> None:
         world.client({"HOME": "/"}).version()
 
 
+def test_a_server_that_refuses_a_good_login_for_a_moment_is_asked_again(make: MakeWorld) -> None:
+    world = make()
+    world.fake.next_faults = ["401"]
+    client = world.client()
+    assert client.version().service == "1.1.0", "with the first request"
+    world.fake.next_faults = ["401"] * 3
+    assert client.version().service == "1.1.0", "and longer, once it took the login"
+
+
 def test_a_token_that_ends_is_asked_for_anew(make: MakeWorld) -> None:
     world = make()
     client = world.client(oauth=True)

@@ -77,13 +77,13 @@ class Session:
         return response.content
 
     def _sent(self, method: str, url: str, data: bytes | None, media_type: str) -> Response:
-        """Send. A server that took this login before and now refuses it is asked again: a starting node does that."""
+        """Send. A refused login is tried once more, as a starting node refuses all; oftener if it was taken before."""
         headers = self._headers | ({"Content-Type": media_type} if data is not None else {})
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 response = self._http.request(method, url, headers=headers, data=data, repeatable=method == "GET")
             except AuthenticationFailed as error:
-                if not self._welcome or "status 401" not in error.why or attempt == _ATTEMPTS:
+                if "status 401" not in error.why or attempt >= (_ATTEMPTS if self._welcome else 2):
                     raise
                 time.sleep(random.uniform(0.2, 1.0) * attempt)  # noqa: S311 - jitter
                 continue
