@@ -168,7 +168,7 @@ class ServerJudge:
             known = self.server.image(digest)
             how = known.annotations.get(_HOW, self.settings.submit) if known else self.settings.submit
             blind = self.settings.submit == "pull" and how == "import"
-            again = known is not None and (blind or known.state is ImageState.FAILED)
+            again = known is not None and (self.settings.force or blind or known.state is ImageState.FAILED)
             if known is not None and not again and tag in known.tags:
                 return self._noted(known)
             told = {_HOW: self.settings.submit} if blind or self.settings.submit == "import" else {}

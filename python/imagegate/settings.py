@@ -162,6 +162,7 @@ class Anchore(_Section, frozen=True):
     base: the digest of the image that findings are inherited from, or `auto`, which the server chooses; empty: no
     comparison; Enterprise only. exclude_inherited: reports leave out what is inherited; the verdict does not.
     annotations: go with every image. subscribe: the server watches the tags of the images that it is given.
+    force: what it has analysed is analysed anew, by every run.
     """
 
     url: str = ""
@@ -177,6 +178,7 @@ class Anchore(_Section, frozen=True):
     exclude_inherited: bool = False
     annotations: dict[str, str] = {}
     subscribe: bool = False
+    force: bool = False
 
 
 class Settings(_Section, frozen=True):

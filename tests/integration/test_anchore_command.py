@@ -221,6 +221,15 @@ def test_annotations_and_subscriptions_go_with_an_image(world: World, fake: Fake
     assert world.run("anchore", "subscriptions", "--on", "tag_update").returncode == 2
 
 
+def test_an_analysis_is_repeated_when_that_is_asked_for(world: World, fake: FakeAnchore) -> None:
+    digest = posted(world, fake)
+    assert world.run("check", world.good()).returncode in (0, 1)
+    assert fake.images[digest].analyses == 1
+    world.settings["anchore"]["force"] = True
+    assert world.run("check", world.good()).returncode in (0, 1)
+    assert fake.images[digest].analyses == 2
+
+
 def test_registries_get_logins_that_are_never_shown(world: World, fake: FakeAnchore) -> None:
     no_password = world.run("anchore", "registries", "r.example", "--user", "robot")
     assert no_password.returncode == 2
