@@ -133,7 +133,8 @@ class ServerJudge:
         left_out = len(check.findings) - len(kept)
         if not left_out:
             return check
-        told = f"{left_out} findings inherited from the base are left out (anchore.exclude_inherited)"
+        counted = f"{left_out} finding{'' if left_out == 1 else 's'}"
+        told = f"{counted} inherited from the base left out of the report (anchore.exclude_inherited)"
         problems = (*check.problems, Problem("warn", "inherited", told))
         return msgspec.structs.replace(check, findings=kept, problems=problems)
 
