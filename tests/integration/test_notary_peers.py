@@ -177,7 +177,7 @@ def test_delegations_work_both_ways(peer: Peer) -> None:
 @pytest.mark.parametrize("signer", ["", "alice"])
 def test_docker_trusts_what_we_sign(signer: str, binary: str, peer: Peer) -> None:
     peer.signer(signer=signer).sign(peer.repository, [target("1.0")])
-    ensure("docker")
+    ensure("dockerd")
     tls = peer.directory / "docker" / "tls" / peer.notary.host
     tls.mkdir(parents=True)
     shutil.copy(peer.notary.ca_file, tls / "ca.crt")
