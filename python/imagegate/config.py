@@ -40,6 +40,12 @@ RESERVED_VARIABLES = frozenset(
 )
 """Variables that are no settings: where settings are, and secrets, which have no place in a settings file."""
 
+NO_SETTINGS = (
+    *("_PASSPHRASE", "_PASSPHRASE_FILE", "_PASSWORD", "_PASSWORD_FILE", "_TOKEN", "_TOKEN_FILE"),
+    "_CREDENTIALS",
+)
+"""Endings of more of them: secrets, and ids of credentials of Jenkins."""
+
 LOOSENING: Mapping[str, Callable[[Any], bool]] = {
     "policy.unmapped": lambda value: value != "error",
     "policy.missing_advisories": lambda value: value != "error",
@@ -271,13 +277,9 @@ def _environment(environ: Mapping[str, str], problems: list[str]) -> list[Settin
             key, text = names[name], environ[name]
             value: Any = [part.strip() for part in text.split(",") if part.strip()] if _is_list(types[key]) else text
             settings += _checked(key, value, types[key], Origin("environment", name), problems, strict=False)
-        elif name.startswith(sections) and name not in RESERVED_VARIABLES and not _is_secret(name):
+        elif name.startswith(sections) and name not in RESERVED_VARIABLES and not name.endswith(NO_SETTINGS):
             problems.append(f"{name} is no setting{_nearest(name, names)}")
     return settings
-
-
-def _is_secret(name: str) -> bool:
-    return name.endswith(("_PASSPHRASE", "_PASSPHRASE_FILE", "_PASSWORD", "_PASSWORD_FILE", "_TOKEN", "_TOKEN_FILE"))
 
 
 def _checked(

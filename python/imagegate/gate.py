@@ -89,17 +89,30 @@ class Promotion(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/gate/1"):
-    """How the gate ended. record and copy: None unless the image was promoted."""
+    """How the gate ended. record: None unless the image was promoted; copied: None unless it was copied.
+
+    staged: `repository@digest` where the image waits for another job to promote it, empty when it does not.
+    """
 
     verdict: Verdict
     image: str
     evaluations: tuple[Evaluation, ...]
     record: PromotionRecord | None = None
     copied: CopyReport | None = None
+    staged: str = ""
 
 
-def gate(reference: ImageRef, promotion: Promotion, stages: Stages, *, dry_run: bool = False) -> Outcome:
+def gate(
+    reference: ImageRef,
+    promotion: Promotion,
+    stages: Stages,
+    *,
+    dry_run: bool = False,
+    staging: Repository | None = None,
+) -> Outcome:
     """Run the whole line. dry_run: stop after the verdict.
+
+    staging: copy and tag what passes there, and sign nothing: a job that holds the key evaluates it again and promotes.
 
     Raises TagConflict (exit 1) before anything is read or copied when a tag is taken, NotTrusted when what was signed
     does not verify, and other ImagegateErrors when it could not decide or finish; none of them leaves a new tag.
@@ -117,6 +130,8 @@ def gate(reference: ImageRef, promotion: Promotion, stages: Stages, *, dry_run: 
         named = f"{promotion.repository}@{image.digest}"
         if verdict is not Verdict.PASS or dry_run:
             return Outcome(verdict, named, evaluations)
+        if staging:
+            return Outcome(verdict, named, evaluations, *_stage(source, image, promotion, staging, stages))
         copied = destination.copy(source, image, stages.progress)
         signatures = sign_and_verify(image, promotion, stages)
         for tag in promotion.tags:
@@ -132,6 +147,16 @@ def gate(reference: ImageRef, promotion: Promotion, stages: Stages, *, dry_run: 
         base=next((judgement.base for judgement in judgements if judgement.base), None),
     )
     return Outcome(verdict, named, evaluations, record, copied)
+
+
+def _stage(
+    source: ImageSource, image: ResolvedImage, promotion: Promotion, staging: Repository, stages: Stages
+) -> tuple[None, CopyReport, str]:
+    waiting = stages.destination(staging)
+    copied = waiting.copy(source, image, stages.progress)
+    for tag in promotion.tags:
+        waiting.tag(image.root, tag)
+    return None, copied, f"{staging}@{image.digest}"
 
 
 def judge_all(image: ResolvedImage, source: ImageSource, promotion: Promotion, judge: Judge) -> tuple[Judgement, ...]:

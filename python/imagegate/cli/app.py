@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 class App:
     """One run of the command. Settings are read when a verb first asks for them."""
 
-    def __init__(self, *, config_file: str | None, as_json: bool, quiet: bool, debug: bool) -> None:
-        self.config_file, self.as_json, self.quiet, self.debug = config_file, as_json, quiet, debug
+    def __init__(self) -> None:
+        self.config_file: str | None = None
+        self.as_json = self.quiet = self.debug = False
         self.flags: dict[str, Any] = {}
+        self.document: Any = None
+        """What the verb answered, as a value."""
 
     def set_flags(self, flags: Mapping[str, Any]) -> None:
         """Take a verb's options that are settings: key to value, None for an option that was not given."""
@@ -55,12 +58,26 @@ class App:
         if not self.quiet:
             console.say(text)
 
+    def answer(self, document: Any, text: Callable[[], str]) -> None:
+        """Tell the result of a verb: as the one JSON document of this run, or in words. document: of the model."""
+        if self.as_json:
+            self.print_document(document)
+        else:
+            self.document = document
+            click.echo(text())
+
     def print_json(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Print the one JSON document of this run: `schema` and the fields."""
-        self.print_document({"schema": f"imagegate/{kind}/1", **fields})
+        self.print_document(titled(kind, fields))
 
     def print_document(self, document: Any) -> None:
         """Print a value of the model as JSON."""
         import msgspec
 
+        self.document = document
         click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def titled(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields as a document of this kind."""
+    return {"schema": f"imagegate/{kind}/1", **fields}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from imagegate.cli.app import App
+from imagegate.cli.app import App, titled
 from imagegate.cli.options import setting, split_arguments
+
+if TYPE_CHECKING:
+    from imagegate.trust.base import VerifiedBase
 
 
 @click.group()
@@ -43,13 +48,15 @@ def verify(app: App, file: Path, build_args: tuple[str, ...], target: str, pinne
     bases = app.factory.verify_bases(file, split_arguments(build_args), target)
     if pinned:
         write_atomically(pinned, pin(file.read_text(), bases))
-    if app.as_json:
-        app.print_json("bases", {"dockerfile": str(file), "bases": bases})
-        return
-    for each in bases:
-        click.echo(
+    app.answer(titled("bases", {"dockerfile": str(file), "bases": bases}), lambda: _told(file, bases))
+
+
+def _told(file: Path, bases: Sequence[VerifiedBase]) -> str:
+    return (
+        "\n".join(
             f"verified  {each.reference.repository}:{each.reference.tag or each.digest} is {each.digest}, "
             f"signed by {each.role}"
+            for each in bases
         )
-    if not bases:
-        click.echo(f"{file} takes in no image")
+        or f"{file} takes in no image"
+    )

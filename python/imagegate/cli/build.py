@@ -61,7 +61,4 @@ def build(
         network=network,
     )
     built = app.factory.builder().build(request, app.say)
-    if app.as_json:
-        app.print_document(built)
-    else:
-        click.echo(f"built     {', '.join(names)} is {built.id}")
+    app.answer(built, lambda: f"built     {', '.join(names)} is {built.id}")

@@ -341,6 +341,28 @@ class Factory:
 
         return TrustedRepository(repository, self.http, self._settings.limits)
 
+    def trusted_repository(self, text: str) -> Repository:
+        """Return `registry/repo`; a text that names no registry is of the trusted one, where one is set."""
+        from imagegate.image.reference import DEFAULT_REGISTRY, parse_repository
+
+        return parse_repository(text, self._settings.trusted.registry or DEFAULT_REGISTRY)
+
+    def staging_repository(self, staging: str, repository: Repository) -> Repository:
+        """Return where below `registry[/path]` an image waits that another job promotes into a trusted repository.
+
+        Raises UsageError for the trusted registry: there, no tag points at what is not signed.
+        """
+        from imagegate.image.reference import parse_repository
+
+        found = parse_repository(f"{staging.rstrip('/')}/{repository.name}", "")
+        if found.registry in (self._settings.trusted.registry, repository.registry):
+            raise UsageError(
+                f"{staging} is in the trusted registry",
+                why="what waits to be signed is tagged there",
+                hint="Name a staging registry that nobody pulls releases from.",
+            )
+        return found
+
     def require_trusted(self, repository: Repository) -> None:
         """Refuse to promote elsewhere than into the trusted registry, where one is set."""
         trusted = self._settings.trusted.registry

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from imagegate.cli.app import App
-from imagegate.cli.options import IMAGE, REPOSITORY, output_option, platform_options, policy_options, split_outputs
+from imagegate.cli.options import IMAGE, output_option, platform_options, policy_options, split_outputs
 from imagegate.cli.verdict import EXIT_CODES, Witness, publish
 from imagegate.errors import UsageError
 from imagegate.gate import Outcome, Promotion, Stages
@@ -18,23 +18,35 @@ from imagegate.model import ImageRef, RegistryRef, Repository, Verdict
 
 @click.command()
 @click.argument("image", type=IMAGE)
-@click.option("--to", "repository", type=REPOSITORY, required=True, help="The trusted repository to promote into.")
+@click.option(
+    "--to",
+    "to",
+    required=True,
+    metavar="[REGISTRY/]REPO",
+    help="The repository of the trusted registry to promote into.",
+)
 @click.option("--tag", "tags", multiple=True, help="Tag to give. May repeat. Default: the image's own tag.")
 @policy_options
 @platform_options
 @click.option("--overwrite-tag", is_flag=True, help="Let a released tag move to this image.")
 @click.option("--dry-run", is_flag=True, help="Stop after the verdict: copy, sign and tag nothing.")
+@click.option(
+    "--staging",
+    metavar="REGISTRY[/PATH]",
+    help="Copy what passes there, and sign nothing: for the job that holds the key.",
+)
 @output_option
 @click.pass_obj
 def gate(
     app: App,
     image: ImageRef,
-    repository: Repository,
+    to: str,
     tags: tuple[str, ...],
     dockerfile: Path | None,
     all_platforms: bool,
     overwrite_tag: bool,
     dry_run: bool,
+    staging: str | None,
     outputs: tuple[str, ...],
 ) -> int:
     """Evaluate an image; if it passes, copy it by digest, sign it, verify it and, last, tag it.
@@ -42,13 +54,22 @@ def gate(
     IMAGE is registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR[:ref] or docker-archive:FILE. A
     tag is resolved once; from then on everything is addressed by digest.
     """
-    promotion = Promotion(repository, _tags(image, tags), overwrite_tag)
-    return _run(app, image, promotion, dockerfile, all_platforms, dry_run, outputs)
+    promotion = Promotion(app.factory.trusted_repository(to), _tags(image, tags), overwrite_tag)
+    waiting = None if staging is None else app.factory.staging_repository(staging, promotion.repository)
+    return _run(app, image, promotion, dockerfile, all_platforms, outputs, dry_run=dry_run, staging=waiting)
 
 
 @click.command()
 @click.argument("image", type=IMAGE, metavar="REGISTRY/REPO@SHA256:...")
-@click.option("--to", "repository", type=REPOSITORY, required=True, help="The trusted repository to promote into.")
+@click.option(
+    "--to",
+    "to",
+    metavar="[REGISTRY/]REPO",
+    help="The repository of the trusted registry to promote into. Default: the same path.",
+)
+@click.option(
+    "--from", "origin", metavar="REGISTRY[/PATH]", help="Refuse an image that is not there; PATH is no part of --to."
+)
 @click.option("--tag", "tags", multiple=True, help="Tag to give. May repeat.")
 @policy_options
 @platform_options
@@ -58,7 +79,8 @@ def gate(
 def promote(
     app: App,
     image: ImageRef,
-    repository: Repository,
+    to: str | None,
+    origin: str | None,
     tags: tuple[str, ...],
     dockerfile: Path | None,
     all_platforms: bool,
@@ -68,15 +90,17 @@ def promote(
     """Gate an image that is named by its digest.
 
     For the job that holds the signing key and is told a digest by somebody else. It always evaluates: what others say
-    about an image is no evidence, and the cache makes it cheap.
+    about an image is no evidence, and the cache makes it cheap. With --from, and no --to, the job can be told an image
+    and tags by anybody: whoever may push into a repository there may ask for it to be promoted, to nowhere else.
     """
     if not isinstance(image, RegistryRef) or image.digest is None:
         raise UsageError(
             f"promote takes an image by digest, and {image} has none",
             hint="Use registry/repo@sha256:..., as `gate` and `check` print it.",
         )
-    promotion = Promotion(repository, _tags(image, tags), overwrite_tag)
-    return _run(app, image, promotion, dockerfile, all_platforms, False, outputs)
+    path = _path_below(origin, image.repository) if origin else image.repository.name
+    promotion = Promotion(app.factory.trusted_repository(to or path), _tags(image, tags), overwrite_tag)
+    return _run(app, image, promotion, dockerfile, all_platforms, outputs)
 
 
 def _run(
@@ -85,13 +109,15 @@ def _run(
     promotion: Promotion,
     dockerfile: Path | None,
     all_platforms: bool,
-    dry_run: bool,
     outputs: tuple[str, ...],
+    *,
+    dry_run: bool = False,
+    staging: Repository | None = None,
 ) -> int:
     reports = split_outputs(outputs)
     factory = app.factory
     factory.require_trusted(promotion.repository)
-    if not dry_run:
+    if not dry_run and not staging:
         factory.signer()  # what is wrong with keys and settings is told now, not after the scan
     judge = Witness(factory.judge(dockerfile))
     stages = Stages(
@@ -105,10 +131,18 @@ def _run(
         progress=app.progress,
         clock=lambda: datetime.now(UTC),
     )
-    outcome = run_gate(image, promotion, stages, dry_run=dry_run)
+    outcome = run_gate(image, promotion, stages, dry_run=dry_run, staging=staging)
     next_step = _next_step(outcome, promotion, dry_run)
     publish(app, judge, reports, dockerfile=dockerfile, next_step=next_step, outcome=outcome)
     return EXIT_CODES[outcome.verdict]
+
+
+def _path_below(origin: str, repository: Repository) -> str:
+    """Return the path of a repository below `registry[/path]`. Raises UsageError when it is not there."""
+    prefix = f"{origin.rstrip('/')}/"
+    if not str(repository).startswith(prefix):
+        raise UsageError(f"{repository} is not in {origin}", hint="Only what was staged there is promoted by this job.")
+    return str(repository).removeprefix(prefix)
 
 
 def _tags(image: ImageRef, tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,6 +160,8 @@ def _next_step(outcome: Outcome, promotion: Promotion, dry_run: bool) -> str:
     if outcome.record:
         roles = ", ".join(dict.fromkeys(signature.role for signature in outcome.record.signatures))
         return f"promoted: {names} is {outcome.record.digest}, signed by {roles}, verified and tagged."
+    if outcome.staged:
+        return f"staged: {outcome.staged} is to be promoted as {names}; nothing was signed."
     if outcome.verdict is Verdict.PASS and dry_run:
         return f"dry run: it would be promoted as {names}; nothing was copied, signed or tagged."
     return "nothing was copied, signed or tagged."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from imagegate.model import ImageRef, Repository
+    from imagegate.model import ImageRef
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -25,19 +25,7 @@ class ReferenceType(click.ParamType[Any]):
         return parse(value) if isinstance(value, str) else value
 
 
-class RepositoryType(click.ParamType[Any]):
-    """`registry/repo`, with no tag."""
-
-    name = "repository"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Repository:  # noqa: ARG002
-        from imagegate.image.reference import parse_repository
-
-        return parse_repository(value) if isinstance(value, str) else value
-
-
 IMAGE = ReferenceType()
-REPOSITORY = RepositoryType()
 
 
 def setting(*names: str, key: str, help: str, **options: Any) -> Callable[[Verb], Verb]:  # noqa: A002 - click's word
@@ -94,7 +82,8 @@ def output_option(verb: Verb) -> Verb:
         "outputs",
         multiple=True,
         metavar="FORMAT=FILE",
-        help="Write a report: json, junit, sarif, markdown, or anchore-report=DIRECTORY. May repeat.",
+        help="Write a report: html (with a stylesheet beside it), json, junit, markdown, sarif, text, warnings-ng, "
+        "or anchore-report=DIRECTORY. May repeat.",
     )(verb)
 
 

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "anchore": ("anchore:anchore", "Ask the Anchore server, and give it the policies."),
     "parity": ("parity:parity", "Compare the embedded evaluator with a real engine."),
     "config": ("config:config", "Show the settings in force."),
+    "step": ("step:step", "Run one step of the Jenkins library."),
     "version": ("version:version", "Print the version."),
 }
 """Verb to where it is, and its line in `--help`, which imports none of them."""
@@ -105,4 +106,5 @@ def root(ctx: click.Context, config_file: str | None, as_json: bool, quiet: bool
 
     Exit codes: 0 pass, 1 stopped by policy or by trust, 2 could not decide.
     """
-    ctx.obj = App(config_file=config_file, as_json=as_json, quiet=quiet, debug=debug)
+    app = ctx.ensure_object(App)
+    app.config_file, app.as_json, app.quiet, app.debug = config_file, as_json, quiet, debug

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imagegate.cli.app import App
+from imagegate.cli.app import App, titled
 from imagegate.cli.options import IMAGE
 from imagegate.errors import NotTrusted, UsageError
 from imagegate.model import ImageRef, RegistryRef, Target
@@ -30,11 +30,13 @@ def sign(app: App, image: ImageRef, tags: tuple[str, ...], overwrite_tag: bool) 
     targets = [Target(name, manifest.digest, manifest.size) for name in dict.fromkeys(names)]
     receipt = app.factory.signer().sign(reference.repository, targets, replace=overwrite_tag)
     verified = app.factory.verifier().verify_all(reference.repository, targets)
-    if app.as_json:
-        app.print_json("signature", {"receipt": receipt, "verified": verified})
-        return
-    for each in verified:
-        click.echo(f"signed    {each.repository}:{each.target.name} as {each.target.digest} by {each.role}")
+    app.answer(
+        titled("signature", {"receipt": receipt, "verified": verified}),
+        lambda: "\n".join(
+            f"signed    {each.repository}:{each.target.name} as {each.target.digest} by {each.role}"
+            for each in verified
+        ),
+    )
 
 
 @click.command()
@@ -57,12 +59,11 @@ def verify(app: App, image: ImageRef, roles: tuple[str, ...]) -> None:
             why=f"signed is {found.target.digest}, " + (f"the tag is {tagged}" if tagged else "there is no such tag"),
             hint="Pull it by the signed digest, or find out who moved the tag.",
         )
-    if app.as_json:
-        app.print_json("verification", {"verified": found})
-        return
     until = f", valid until {found.expires:%Y-%m-%d}" if found.expires else ""
-    click.echo(
-        f"verified  {reference.repository}:{reference.tag} is {found.target.digest}, signed by {found.role}{until}"
+    name = f"{reference.repository}:{reference.tag}"
+    app.answer(
+        titled("verification", {"verified": found}),
+        lambda: f"verified  {name} is {found.target.digest}, signed by {found.role}{until}",
     )
 
 

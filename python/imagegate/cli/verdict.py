@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from imagegate.cli import console
-from imagegate.cli.app import App
+from imagegate.cli.app import App, titled
 from imagegate.gate import Judgement, Outcome, undecided
 from imagegate.image.source import ImageSource
 from imagegate.judge import PolicyJudge
@@ -116,11 +114,11 @@ def publish(
     rendered = [each for name, path in reports for each in render_files(name, path, evaluations, context)]
     for file, text in rendered:
         write_atomically(file, text)
-    if app.as_json:
-        document = {"schema": "imagegate/check/1", "verdict": joint_verdict(evaluations), "evaluations": evaluations}
-        app.print_document(outcome or document)
-    else:
-        click.echo(render_text(evaluations, context, colour=console.coloured(), width=console.width()))
+    checked = titled("check", {"verdict": joint_verdict(evaluations), "evaluations": evaluations})
+    app.answer(
+        outcome or checked,
+        lambda: render_text(evaluations, context, colour=console.coloured(), width=console.width()),
+    )
     problems = undecided(evaluations)
     if problems:
         app.say(f"imagegate: could not decide: {problems}")

@@ -50,9 +50,12 @@ def parse(text: str) -> ImageRef:
     return _parse_registry(text)
 
 
-def parse_repository(text: str) -> Repository:
-    """Return `registry/repo`. Raises InvalidReference, also when there is a tag or a digest."""
-    reference = _parse_registry(text, default_tag="")
+def parse_repository(text: str, default_registry: str = DEFAULT_REGISTRY) -> Repository:
+    """Return `registry/repo`. Raises InvalidReference, also when there is a tag or a digest.
+
+    default_registry: of a text that names none.
+    """
+    reference = _parse_registry(text, default_tag="", default_registry=default_registry)
     if reference.tag or reference.digest:
         raise InvalidReference(f"{text!r} is more than a repository", hint=f"Write {reference.repository}.")
     return reference.repository
@@ -76,7 +79,7 @@ def parse_platform(text: str) -> Platform:
     return Platform(*parts)
 
 
-def _parse_registry(text: str, default_tag: str = "latest") -> RegistryRef:
+def _parse_registry(text: str, default_tag: str = "latest", default_registry: str = DEFAULT_REGISTRY) -> RegistryRef:
     name, at, digest_text = text.partition("@")
     digest = parse_digest(digest_text) if at else None
     head, colon, tag = name.rpartition(":")
@@ -88,7 +91,7 @@ def _parse_registry(text: str, default_tag: str = "latest") -> RegistryRef:
     if slash and (first in _ALIASES or first == "localhost" or "." in first or ":" in first or first.startswith("[")):
         registry, path = _ALIASES.get(first, first), rest
     else:
-        registry, path = DEFAULT_REGISTRY, head
+        registry, path = default_registry, head
     if registry == DEFAULT_REGISTRY and "/" not in path:
         path = f"library/{path}"
     _check(text, registry, path)

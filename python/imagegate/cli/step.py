@@ -1,0 +1,123 @@
+"""`imagegate step`: what the Jenkins library runs. A request in a file, any verb, a result in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imagegate.cli.app import App
+from imagegate.model import Verdict
+
+if TYPE_CHECKING:
+    from imagegate.jenkins.request import Invocation
+    from imagegate.jenkins.result import Reports, StepResult
+
+REQUEST, RESULT, REPORTS = "request.json", "result.json", "reports"
+_FILES = {
+    "junit": "junit.xml",
+    "warnings-ng": "issues.json",
+    "html": "report.html",
+    "sarif": "report.sarif",
+    "json": "report.json",
+}
+"""What is written of each verdict: format to file."""
+
+
+@click.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def step(directory: Path) -> int:
+    """Run one step of the Jenkins library.
+
+    DIRECTORY holds request.json, the step and its parameters; result.json and the reports are written there.
+    """
+    import msgspec
+
+    from imagegate.report import write_bytes
+
+    result = _run(directory)
+    # ASCII only: nothing is left to what an agent's locale makes of other bytes.
+    write_bytes(directory / RESULT, json.dumps(msgspec.to_builtins(result)).encode("ascii"))
+    return result.exit_code
+
+
+def _run(directory: Path) -> StepResult:
+    from imagegate.errors import ImagegateError
+    from imagegate.jenkins.plan import plan
+    from imagegate.jenkins.request import command_line, decode, read_request
+    from imagegate.jenkins.result import StepResult
+
+    name = ""
+    try:
+        request = decode((directory / REQUEST).read_bytes())
+        name = request.step
+        invocation = read_request(request, os.environ)
+        if name == "imagePipeline":
+            planned = plan(invocation, os.environ)
+            return StepResult(
+                step=name,
+                outcome=Verdict.PASS,
+                exit_code=0,
+                message="",
+                plan=planned,
+                in_parallel=invocation.flag("inParallel"),
+            )
+        return _invoke(invocation, command_line(invocation), directory)
+    except ImagegateError as error:
+        click.echo(f"imagegate: {error}", err=True)
+        return StepResult(step=name, outcome=Verdict.UNDECIDED, exit_code=2, message=str(error))
+
+
+def _invoke(invocation: Invocation, arguments: list[str], directory: Path) -> StepResult:
+    from imagegate.cli.main import attempt
+    from imagegate.cli.step_result import result
+
+    reports = _reports(invocation)
+    if reports:
+        at, folder = arguments.index("--"), directory / REPORTS / reports.folder
+        arguments[at:at] = [f"--output={name}={folder / file}" for name, file in _FILES.items()]
+    app = App()
+    end = attempt(arguments, app)
+    written = reports if reports and (directory / REPORTS / reports.html).exists() else None
+    return result(invocation, end, app.document, written)
+
+
+def _reports(invocation: Invocation) -> Reports | None:
+    """Return where the reports of a verdict go, None for a step without one, or when they are not wanted."""
+    from imagegate.jenkins.plan import slug
+    from imagegate.jenkins.result import Reports
+
+    if "publish" not in {parameter.name for parameter in invocation.step.parameters} or not invocation.flag("publish"):
+        return None
+    # Without the tag: Jenkins compares the reports of one build with the same report of the build before.
+    name = invocation.text("reportName") or _subject(invocation)
+    kind = {"checkImage": "check-"}.get(invocation.step.name, "")
+    identifier = f"imagegate-{kind}{slug(name.replace('/', '-'))}"
+    folder = f"imagegate/{identifier.removeprefix('imagegate-')}"
+    return Reports(
+        id=identifier,
+        name=f"imagegate{' check' if kind else ''}: {name}",
+        folder=folder,
+        junit=f"{folder}/{_FILES['junit']}",
+        issues=f"{folder}/{_FILES['warnings-ng']}",
+        html=f"{folder}/{_FILES['html']}",
+    )
+
+
+def _subject(invocation: Invocation) -> str:
+    """Return what the reports are about: a repository's path."""
+    from imagegate.image.reference import parse
+    from imagegate.jenkins.plan import repository_path
+    from imagegate.model import RegistryRef
+
+    values = invocation.values
+    if values.get("to"):
+        return repository_path(values["to"])
+    image = values.get("as") or values["image"]
+    reference = parse(image if isinstance(image, str) else image[0])
+    if isinstance(reference, RegistryRef):
+        return reference.repository.name
+    return getattr(reference, "name", "") or Path(getattr(reference, "path", "image")).name

@@ -1,0 +1,103 @@
+"""Writes what stands under `vars/`, `resources/` and in `docs/jenkins.md` from the catalogue of steps.
+
+`python -m imagegate.jenkins.render` in the project's root writes it; a test fails when it is not up to date.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from imagegate import __version__
+from imagegate.jenkins.catalogue import BINDINGS, STEPS, Binding, Step
+from imagegate.jenkins.parameter import Parameter
+
+_ARGUMENTS = {
+    "usernamePassword": ("usernameVariable", "passwordVariable"),
+    "string": ("variable",),
+    "zip": ("variable",),
+}
+"""Names of a binding's variables. (Credentials Binding plugin, step `withCredentials`.)"""
+
+DELEGATED = "gateImage, delegated"
+"""In the library's table: gateImage where another job signs. It is not given what only signing needs."""
+
+
+def table() -> str:
+    """Return `resources/org/imagegate/steps.json`: the version, and which credentials each step may be given."""
+    steps = {step.name: _bindings(step, step.credentials) for step in STEPS}
+    gate = next(step for step in STEPS if step.name == "gateImage")
+    steps[DELEGATED] = _bindings(gate, tuple(each for each in gate.credentials if not each.signs))
+    # The plan of a pipeline needs none: the steps that it plans are given theirs.
+    steps["imagePipeline"] = {}
+    bindings = {
+        each.name: {"symbol": each.kind, "arguments": dict(zip(_ARGUMENTS[each.kind], each.variables, strict=True))}
+        for each in BINDINGS
+    }
+    return json.dumps({"version": __version__, "bindings": bindings, "steps": steps}, indent=2) + "\n"
+
+
+def _bindings(step: Step, bindings: tuple[Binding, ...]) -> dict[str, str]:
+    return {each.name: each.default if step.default_bindings else "" for each in bindings}
+
+
+def help_text(step: Step) -> str:
+    """Return `vars/STEP.txt`. Jenkins puts it through its markup formatter: this reads well through each of them."""
+    rows = [(each.name, _kind(each), _plain(_described(each))) for each in step.all_parameters]
+    name, kind = max(len(row[0]) for row in rows), max(len(row[1]) for row in rows)
+    lines = [f"  {row[0]:<{name}}  {row[1]:<{kind}}  {row[2]}" for row in rows]
+    return "\n".join(
+        [
+            *("<pre>", _plain(step.summary), "", f"  {_plain(step.example)}", ""),
+            *("Parameters, all by name:", *lines, "</pre>", ""),
+        ]
+    )
+
+
+def markdown(step: Step) -> str:
+    """Return the step's part of `docs/jenkins.md`."""
+    rows = [f"| `{each.name}` | {_kind(each)} | {_described(each)} |" for each in step.all_parameters]
+    head = f"### {step.name}\n{step.summary}\n\n```groovy\n{step.example}\n```\n\n"
+    return head + "| parameter | kind | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _kind(parameter: Parameter) -> str:
+    return f"{parameter.kind.value}, required" if parameter.required else parameter.kind.value
+
+
+def _described(parameter: Parameter) -> str:
+    text = parameter.help
+    if parameter.choices:
+        text += f" One of {', '.join(parameter.choices)}."
+    if parameter.variable:
+        text += f" Default: `${parameter.variable}`" + (f", else {parameter.default}." if parameter.default else ".")
+    elif parameter.default:
+        text += f" Default: {parameter.default}."
+    return text
+
+
+def _plain(text: str) -> str:
+    return html.escape(text.replace("`", ""), quote=False)
+
+
+def files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each generated file and its text. root: of the project."""
+    yield root / "resources/org/imagegate/steps.json", table()
+    for step in STEPS:
+        yield root / "vars" / f"{step.name}.txt", help_text(step)
+    page = root / "docs/jenkins.md"
+    steps = "\n".join(markdown(step) for step in STEPS)
+    yield (
+        page,
+        re.sub(
+            r"(?s)(<!-- steps -->\n).*(<!-- /steps -->)", lambda match: match[1] + steps + match[2], page.read_text()
+        ),
+    )
+
+
+if __name__ == "__main__":
+    for file, text in files(Path()):
+        file.write_text(text)

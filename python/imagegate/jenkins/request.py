@@ -1,0 +1,113 @@
+"""What the Jenkins library asks of the command: the request of a step, and the command line that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from imagegate import __version__
+from imagegate.errors import UsageError
+from imagegate.jenkins.catalogue import BY_NAME, Step
+from imagegate.jenkins.parameter import Kind, Parameter, read
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`request.json` as the library writes it. version: the library's, which must be the command's."""
+
+    step: str
+    version: str
+    parameters: dict[str, Any]
+
+
+class Invocation(msgspec.Struct, frozen=True):
+    """A step that is ready to run. values: the parameters that were given, or that a variable gives."""
+
+    step: Step
+    values: dict[str, Any]
+
+    def text(self, name: str) -> str:
+        """Return a text parameter, its default where it was not given."""
+        return str(self.values.get(name, self._parameter(name).default))
+
+    def flag(self, name: str) -> bool:
+        """Return a flag, its default where it was not given."""
+        return bool(self.values.get(name, self._parameter(name).default == "true"))
+
+    def _parameter(self, name: str) -> Parameter:
+        return next(each for each in self.step.all_parameters if each.name == name)
+
+
+def decode(text: bytes) -> Request:
+    """Return the request. Raises UsageError for what no library of this version writes."""
+    try:
+        request = msgspec.json.decode(text, type=Request)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UsageError("the request of the Jenkins library cannot be read", why=str(error)) from error
+    if request.version != __version__:
+        raise UsageError(
+            f"the library is of version {request.version}, this command of {__version__}",
+            hint="Set the step's `install`, or put the library's version on the agent.",
+        )
+    return request
+
+
+def read_request(request: Request, environ: Mapping[str, str]) -> Invocation:
+    """Check the parameters by name and kind. Raises UsageError with every mistake, a line each."""
+    step = BY_NAME.get(request.step)
+    if step is None:
+        raise UsageError(f"there is no step {request.step!r}")
+    parameters = step.all_parameters
+    given = dict(request.parameters)
+    for parameter in parameters:
+        if parameter.variable and given.get(parameter.name) is None and environ.get(parameter.variable):
+            given[parameter.name] = environ[parameter.variable]
+    values, problems = read(step.name, parameters, given)
+    if values.get("promotion") == "delegated":
+        problems += (
+            f"{step.name}: {name} is missing, which `promotion: delegated` needs"
+            for name in ("staging", "promotionJob")
+            if not values.get(name)
+        )
+    if problems:
+        raise UsageError("\n  ".join(problems))
+    return Invocation(step, values)
+
+
+def command_line(invocation: Invocation) -> list[str]:
+    """Return the arguments for the command. Every value is one argument, whatever is in it."""
+    values = invocation.values
+    if not invocation.step.verb:
+        return list(values["args"])
+    options = [f"--config={values['config']}"] if values.get("config") else []
+    options += invocation.step.verb
+    positional: list[str] = []
+    for parameter in invocation.step.all_parameters:
+        if parameter.name not in values:
+            continue
+        if parameter.positional:
+            positional += _texts(values[parameter.name])
+        elif parameter.option:
+            options += _option(parameter, values[parameter.name])
+    options += (f"--output={name}={file}" for name, file in values.get("outputs", {}).items())
+    if values.get("promotion") == "delegated":
+        options.append(f"--staging={values.get('staging', '')}")
+    return [*options, "--", *positional]
+
+
+def _option(parameter: Parameter, value: Any) -> Iterator[str]:
+    if parameter.kind is Kind.FLAG:
+        if value:
+            yield parameter.option
+    elif parameter.kind is Kind.MAP:
+        for name, each in value.items():
+            if not name or "=" in name:
+                raise UsageError(f"{parameter.name}: {name!r} is no name")
+            yield f"{parameter.option}={name}={each}"
+    else:
+        yield from (f"{parameter.option}={each}" for each in _texts(value))
+
+
+def _texts(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]

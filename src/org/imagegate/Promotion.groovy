@@ -1,0 +1,33 @@
+package org.imagegate
+
+/** Promotes an image: by this job, or by the one that holds the signing key. */
+class Promotion implements Serializable {
+    private static final long serialVersionUID = 1
+
+    private final Object steps
+
+    Promotion(Object steps) {
+        this.steps = steps
+    }
+
+    /** Gates an image and returns the result. */
+    Map gate(Map parameters) {
+        Map result = new Bridge(steps).run('gateImage', parameters)
+        return result.staged ? delegate(result) : result
+    }
+
+    /** Has the promotion job evaluate again, sign and tag what was staged. It is told a digest, and what to call it. */
+    private Map delegate(Map staged) {
+        Object job = steps.build(job: staged.promotionJob, wait: true, propagate: false, parameters: [
+            steps.string(name: 'IMAGE', value: staged.staged),
+            steps.string(name: 'TAGS', value: staged.tags.join(' ')),
+        ])
+        String verdict = job.buildVariables.IMAGEGATE_VERDICT
+        Map result = staged + [promotionBuild: job.absoluteUrl]
+        if (verdict == 'pass' && job.result == 'SUCCESS') {
+            return result
+        }
+        String why = job.fullDisplayName + ' ended as ' + job.result + ', see ' + job.absoluteUrl
+        return new Bridge(steps).conclude(result + [outcome: verdict == 'stop' ? 'stop' : 'undecided', message: why])
+    }
+}

@@ -1,0 +1,6 @@
+import org.imagegate.Pipeline
+
+/** See imagePipeline.txt. */
+Map call(Map parameters = [:]) {
+    return new Pipeline(this).run(parameters)
+}

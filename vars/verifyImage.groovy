@@ -1,0 +1,6 @@
+import org.imagegate.Bridge
+
+/** See verifyImage.txt. */
+Map call(Map parameters = [:]) {
+    return new Bridge(this).run('verifyImage', parameters)
+}
