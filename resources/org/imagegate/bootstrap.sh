@@ -57,12 +57,12 @@ requirement() {
         *) ref=${IMAGEGATE_REF:-v$IMAGEGATE_VERSION} ;;
       esac
       if ! expr "$ref" : '[0-9a-f]\{40\}$' > /dev/null; then
-        found=$(git ls-remote "$url" "$ref" "$ref^{}") || die "git cannot read $url"
+        found=$(git ls-remote -- "$url" "$ref" "$ref^{}") || die "git cannot read $url"
         commit=$(printf '%s\n' "$found" | sed -n '$s/[[:space:]].*//p')
         [ -n "$commit" ] || die "$url has no branch or tag $ref"
         ref=$commit
       fi
-      echo "imagegate @ git+$url@$ref"
+      echo "git+$url@$ref"
       ;;
     *) echo "$IMAGEGATE_INSTALL" ;;
   esac
@@ -73,7 +73,7 @@ install_command() {
   echo "imagegate: installing $2"
   rm -rf "$1"
   "$3" -m venv "$1" || die "$3 -m venv failed; install python3-venv, or put imagegate on PATH"
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2" \
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check -- "$2" \
     || die "pip could not install $2 (above); set install, or pip's index"
   found=$("$1/bin/imagegate" version)
   [ "$found" = "imagegate $IMAGEGATE_VERSION" ] \
