@@ -25,6 +25,11 @@ COMMANDS = {
     "clamd": "clamav-daemon",
     "skopeo": "skopeo",
     "npm": "npm",
+    "mvn": "maven",
+    "javac": "default-jdk-headless",
+    "busybox": "busybox-static",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
 }
 """Command to the package that has it."""
 

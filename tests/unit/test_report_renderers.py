@@ -131,7 +131,7 @@ def test_text_says_why_nothing_could_be_decided() -> None:
     text = render_text([undecided], Context())
     assert text.startswith("UNDECIDED  registry.test/team/app:1.0")
     assert "error no advisories for Debian:12" in text
-    assert "next: clear the errors above" in text
+    assert "next: clear the errors and" in text
 
 
 def test_text_of_several_images_begins_with_the_joint_verdict() -> None:

@@ -37,25 +37,32 @@ def _lazy(module: str) -> Renderer:
 
 
 FORMATS: dict[str, Renderer] = {
+    "html": _lazy("html"),
     "json": _lazy("document"),
     "junit": _lazy("junit"),
     "markdown": _lazy("markdown"),
     "sarif": _lazy("sarif"),
     "text": _lazy("text"),
+    "warnings-ng": _lazy("warnings_ng"),
 }
 """What `--output FORMAT=FILE` can write."""
 FOLDER = "anchore-report"
-"""The one format that is several files in a directory."""
+"""The format that is a directory of files."""
+_SEVERAL = {FOLDER: "anchore_report", "html": "html"}
+"""Formats of several files, with the modules that render them."""
 
 
 def render_files(
     name: str, path: Path, evaluations: Sequence[Evaluation], context: Context = NOTHING_MORE
 ) -> list[tuple[Path, str]]:
-    """Return a report's files and their texts. name: one of FORMATS, or FOLDER, whose path is a directory's."""
-    if name == FOLDER:
-        from imagegate.report.anchore_report import render
+    """Return a report's files and their texts. name: one of FORMATS, or FOLDER, whose path is a directory's.
 
-        return [(path / file, text) for file, text in render(evaluations, context).items()]
+    Beside what is no file (a pipe, /dev/stdout) nothing can stand, so that such a report is the one text.
+    """
+    if name == FOLDER or (name in _SEVERAL and (path.is_file() or not path.exists())):
+        module = import_module(f"imagegate.report.{_SEVERAL[name]}")
+        several: list[tuple[Path, str]] = module.render_files(path, evaluations, context)
+        return several
     return [(path, FORMATS[name](evaluations, context))]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from imagegate.anchore.server import CHECK_COLUMNS
@@ -16,6 +17,11 @@ from imagegate.report.context import Context
 
 _SECURITY = ("Tag", "CVE ID", "Severity", "Vulnerability Package", "Fix Available", "Inherited From Base", "URL")
 _SINCE_V2 = "Inherited From Base"
+
+
+def render_files(path: Path, evaluations: Sequence[Evaluation], context: Context) -> list[tuple[Path, str]]:
+    """Return the files of the directory at path."""
+    return [(path / name, text) for name, text in render(evaluations, context).items()]
 
 
 def render(evaluations: Sequence[Evaluation], context: Context) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from imagegate.model import Action, Digest, Evaluation, Finding, Verdict, Vulnerability
+from imagegate.model import Action, Digest, Evaluation, Finding, Reason, Verdict, Vulnerability
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -89,10 +89,11 @@ def counts(evaluation: Evaluation) -> Counts:
 def ordered(findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings that count (no allowlisted ones), gravest first; otherwise in a fixed, readable order."""
     live = [finding for finding in findings if not finding.allowlisted]
-    return sorted(live, key=_order)
+    return sorted(live, key=gravity)
 
 
-def _order(finding: Finding) -> tuple[object, ...]:
+def gravity(finding: Finding) -> tuple[object, ...]:
+    """Return what findings are sorted by, the gravest first."""
     severity = finding.severity.rank if finding.severity else -1
     package = (finding.package.name, finding.package.version, finding.package.path) if finding.package else ("", "", "")
     return (
@@ -134,3 +135,9 @@ def remark(evaluation: Evaluation) -> str:
     rule = f" by {evaluation.matched_image_rule}" if evaluation.matched_image_rule else ""
     listed = "allowlisted" if evaluation.reason.value == "whitelisted" else "denylisted"
     return f"the image itself is {listed}{rule}"
+
+
+def stopped_by_rules(evaluation: Evaluation) -> bool:
+    """Whether the findings show already why the image was stopped."""
+    stops = any(finding.action is Action.STOP and not finding.allowlisted for finding in evaluation.findings)
+    return stops and evaluation.reason is Reason.POLICY

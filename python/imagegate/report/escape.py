@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 _INVALID_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -25,6 +26,11 @@ def _escaped(character: str) -> str:
 def xml(text: str) -> str:
     """Return text without what no XML 1.0 document may hold. Markup is left to the serializer. (XML 1.0, 2.2, Char.)"""
     return _INVALID_XML.sub(lambda match: _escaped(match[0]), text)
+
+
+def markup(text: str, *, lines: bool = False) -> str:
+    """Return text as HTML that is only text, also in a quoted attribute. lines: its line ends are ours, and stay."""
+    return html.escape("\n".join(map(line, text.split("\n"))) if lines else line(text))
 
 
 def code(text: str) -> str:

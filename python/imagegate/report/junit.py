@@ -11,7 +11,7 @@ from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from imagegate.model import Action, Evaluation, Finding, Reason, Verdict
-from imagegate.report.context import Context, Rule, name, place, remark, subject
+from imagegate.report.context import Context, Rule, name, place, remark, stopped_by_rules, subject
 from imagegate.report.escape import line, xml
 from imagegate.report.explain import explain
 
@@ -72,14 +72,8 @@ def _verdict_case(suite: Element, title: str, evaluation: Evaluation) -> None:
         details = [line(f"{problem.type}: {problem.details}") for problem in problems]
         error = SubElement(case, "error", type="undecided", message=xml("; ".join(details)))
         error.text = xml("\n".join(details))
-    elif evaluation.verdict is Verdict.STOP and not _stopped_by_rules(evaluation):
+    elif evaluation.verdict is Verdict.STOP and not stopped_by_rules(evaluation):
         SubElement(case, "failure", type="stop", message=xml(line(remark(evaluation) or "the final action is stop")))
-
-
-def _stopped_by_rules(evaluation: Evaluation) -> bool:
-    """Whether the failures of rules show already why the image was stopped."""
-    stops = any(finding.action is Action.STOP and not finding.allowlisted for finding in evaluation.findings)
-    return stops and evaluation.reason is Reason.POLICY
 
 
 def _rule_case(

@@ -7,7 +7,6 @@ the file of the image as a logical location.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from imagegate.model import Action, Evaluation, Finding, Problem, Severity, Verd
 from imagegate.report.context import Context, name, subject
 from imagegate.report.escape import line
 from imagegate.report.explain import Explanation, explanation
+from imagegate.report.fingerprint import fingerprints
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -30,12 +30,13 @@ _SECURITY_SEVERITY = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.M
 
 def render(evaluations: Sequence[Evaluation], context: Context) -> str:
     """Return the report: a run for each image, told apart by their automation ids (SARIF 3.17.3)."""
-    runs = [_run(evaluation, context) for evaluation in evaluations]
+    prints = fingerprints(evaluations)
+    runs = [_run(evaluation, marks, context) for evaluation, marks in zip(evaluations, prints, strict=True)]
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": runs}
     return json.dumps(log, indent=2) + "\n"
 
 
-def _run(evaluation: Evaluation, context: Context) -> dict[str, Any]:
+def _run(evaluation: Evaluation, marks: Sequence[str], context: Context) -> dict[str, Any]:
     rules: dict[str, list[Finding]] = {}
     for finding in evaluation.findings:
         rules.setdefault(_rule_id(finding), []).append(finding)
@@ -61,7 +62,10 @@ def _run(evaluation: Evaluation, context: Context) -> dict[str, Any]:
             "verdict": evaluation.verdict.value,
             "policy": line(evaluation.policy_id),
         },
-        "results": [_result(finding, index, evaluation, context) for finding in evaluation.findings],
+        "results": [
+            _result(finding, index, evaluation, context) | {"partialFingerprints": {"imagegate/v1": mark}}
+            for finding, mark in zip(evaluation.findings, marks, strict=True)
+        ],
     }
 
 
@@ -94,7 +98,6 @@ def _result(finding: Finding, index: dict[str, int], evaluation: Evaluation, con
         "level": _LEVELS[finding.action],
         "message": {"text": line(f"{severity}{subject(finding)}.{fix}")},
         "locations": [_location(finding, evaluation, context)],
-        "partialFingerprints": {"imagegate/v1": _fingerprint(finding)},
         "properties": _properties(explanation(finding, evaluation, context)),
     }
     if finding.allowlisted:
@@ -124,12 +127,6 @@ def _location(finding: Finding, evaluation: Evaluation, context: Context) -> dic
             {"name": line(path), "fullyQualifiedName": line(f"{evaluation.tag}:{path}"), "kind": "resource"}
         ]
     return location
-
-
-def _fingerprint(finding: Finding) -> str:
-    """Return what makes the same finding of the next build the same result: nothing that a rebuild changes."""
-    parts = (finding.gate, finding.trigger, finding.trigger_id, finding.rule_id)
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _notification(problem: Problem) -> dict[str, Any]:

@@ -67,15 +67,16 @@ def render(
     verdict = joint_verdict(evaluations)
     blocks = []
     if len(evaluations) != 1:
-        blocks.append(f"{style.verdict(verdict)}  {_tally(evaluations)}")
+        blocks.append(f"{style.verdict(verdict)}  {tally(evaluations)}")
     blocks += [_image(evaluation, context, style, max(width, 40), warnings) for evaluation in evaluations]
-    step = _next_step(evaluations, verdict, context)
+    step = next_step(evaluations, verdict, context)
     if step:
         blocks.append(_fold(f"next: {step}", max(width, 40), first="", rest=_INDENT))
     return "\n\n".join(blocks) + "\n"
 
 
-def _tally(evaluations: Sequence[Evaluation]) -> str:
+def tally(evaluations: Sequence[Evaluation]) -> str:
+    """Return how many images have which verdict."""
     if not evaluations:
         return "nothing was evaluated"
     verdicts = [evaluation.verdict for evaluation in evaluations]
@@ -141,10 +142,11 @@ def _finding(finding: Finding, evaluation: Evaluation, context: Context, style: 
     return "\n".join(lines)
 
 
-def _next_step(evaluations: Sequence[Evaluation], verdict: Verdict, context: Context) -> str:
+def next_step(evaluations: Sequence[Evaluation], verdict: Verdict, context: Context) -> str:
+    """Return what is to do, or was done, as one line."""
     told = line(context.next_step)
     if verdict is Verdict.UNDECIDED:
-        return "clear the errors above and run it again" + (f"; {told}" if told else ".")
+        return "clear the errors and run it again" + (f"; {told}" if told else ".")
     if verdict is Verdict.STOP:
         stops = sum(counts(evaluation).stop for evaluation in evaluations)
         fix = (
