@@ -171,7 +171,7 @@ def test_junit_has_a_case_for_the_verdict_and_one_for_each_rule() -> None:
     assert failed == {"package (r1)", "effective_user (r2)"}
     assert "allowlisted by waivers/w7" in str(cases["suid_or_guid_set (r4)"].findtext("system-out"))
     assert all(case.get("classname") for case in cases.values())
-    assert cases["package (r1)"].get("classname") == "registry.test/team/app:1.0 (linux/amd64).vulnerabilities"
+    assert cases["package (r1)"].get("classname") == "registry.test/team/app (linux/amd64).vulnerabilities"
     suite = root.find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("7", "2", "0")

@@ -30,6 +30,12 @@ def repository(tag: str) -> str:
     return directory + slash + (last.rpartition(":")[0] or last)
 
 
+def lasting_name(evaluation: Evaluation) -> str:
+    """Return the name of an image for what is compared with the build before: repository and platform."""
+    platform = f" ({evaluation.platform})" if evaluation.platform else ""
+    return repository(evaluation.tag) + platform
+
+
 def _parts(evaluation: Evaluation, finding: Finding) -> tuple[str, ...]:
     package = (finding.package.type.value, finding.package.name, finding.package.path) if finding.package else ()
     return (

@@ -14,6 +14,7 @@ from imagegate.model import Action, Evaluation, Finding, Reason, Verdict
 from imagegate.report.context import Context, Rule, name, place, remark, stopped_by_rules, subject
 from imagegate.report.escape import line, xml
 from imagegate.report.explain import explain
+from imagegate.report.fingerprint import lasting_name
 
 _VERDICT = "verdict"
 
@@ -30,20 +31,20 @@ def render(evaluations: Sequence[Evaluation], context: Context) -> str:
 
 
 def _suite(root: Element, evaluation: Evaluation, context: Context) -> None:
-    title = xml(line(name(evaluation)))
+    title, subject_name = xml(line(name(evaluation))), xml(line(lasting_name(evaluation)))
     timestamp = evaluation.evaluated_at.strftime("%Y-%m-%dT%H:%M:%S")
     suite = SubElement(root, "testsuite", name=title, timestamp=timestamp, time="0")
     properties = SubElement(suite, "properties")
     for field in ("digest", "platform", "policy_id", "policy_digest", "mapping"):
         SubElement(properties, "property", name=field, value=xml(line(getattr(evaluation, field))))
-    _verdict_case(suite, title, evaluation)
+    _verdict_case(suite, subject_name, evaluation)
     fired: set[tuple[str, ...]] = set()
     for key, group in groupby(sorted(evaluation.findings, key=_rule), key=_rule):
         fired.add(key)
-        _rule_case(suite, title, tuple(group), evaluation, context)
+        _rule_case(suite, subject_name, tuple(group), evaluation, context)
     for rule in _in_force(evaluation, context):
         if _rule(rule) not in fired:
-            _case(suite, title, rule.gate, f"{rule.trigger} ({rule.rule_id})")
+            _case(suite, subject_name, rule.gate, f"{rule.trigger} ({rule.rule_id})")
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))
@@ -61,7 +62,10 @@ def _rule(fired: Finding | Rule) -> tuple[str, ...]:
 
 
 def _case(suite: Element, title: str, gate: str, case: str) -> Element:
-    """Add a case. Jenkins shows what stands before the last dot of the class name as the package: the image."""
+    """Add a case. Jenkins shows what stands before the last dot of the class name as the package: the image.
+
+    title: of the image without its tag, for a test has a history only under the same name.
+    """
     return SubElement(suite, "testcase", classname=f"{title}.{xml(line(gate))}", name=xml(line(case)), time="0")
 
 

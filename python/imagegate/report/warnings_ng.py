@@ -17,7 +17,7 @@ from imagegate.model import Action, Evaluation, Finding, Reason, Severity, Verdi
 from imagegate.report.context import Context, remark, stopped_by_rules, subject
 from imagegate.report.escape import line, markup
 from imagegate.report.explain import explain
-from imagegate.report.fingerprint import fingerprint, fingerprints, repository
+from imagegate.report.fingerprint import fingerprint, fingerprints, lasting_name, repository
 
 _CLASS = "io.jenkins.plugins.analysis.core.restapi.ReportApi"
 _TAG_OPEN = re.compile("<(?=[A-Za-z/!?])")
@@ -41,13 +41,13 @@ def render(evaluations: Sequence[Evaluation], context: Context) -> str:
 def _issues(evaluation: Evaluation, prints: Sequence[str], context: Context) -> Iterator[dict[str, Any]]:
     for told in _about_the_image(evaluation):
         marks = fingerprint((repository(evaluation.tag), evaluation.platform, told))
-        yield _issue("ERROR", told, _module(evaluation), marks, context, category="imagegate", type="verdict")
+        yield _issue("ERROR", told, lasting_name(evaluation), marks, context, category="imagegate", type="verdict")
     for finding, marks in zip(evaluation.findings, prints, strict=True):
         if not finding.allowlisted:
             yield _issue(
                 _severity(finding, evaluation),
                 _message(finding),
-                _module(evaluation),
+                lasting_name(evaluation),
                 marks,
                 context,
                 category=finding.gate,
@@ -97,11 +97,6 @@ def _plain(text: str) -> str:
 def _message(finding: Finding) -> str:
     severity = f"{finding.severity.value.upper()} " if finding.severity else ""
     return f"{severity}{subject(finding)}" + (f". Fix: {finding.fix}" if finding.fix else "")
-
-
-def _module(evaluation: Evaluation) -> str:
-    platform = f" ({evaluation.platform})" if evaluation.platform else ""
-    return repository(evaluation.tag) + platform
 
 
 def _severity(finding: Finding, evaluation: Evaluation) -> str:
