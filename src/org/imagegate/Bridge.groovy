@@ -1,7 +1,7 @@
 package org.imagegate
 
 import groovy.json.JsonOutput
-import groovy.json.JsonSlurperClassic
+import groovy.json.JsonSlurper
 
 /**
  * The one way from a pipeline to the command: parameters in as a file, one run, one result back.
@@ -59,7 +59,7 @@ class Bridge implements Serializable {
         write(folder, 'container.sh', steps.libraryResource('org/imagegate/container.sh'))
         Map request = [step: step, version: catalogue.version, parameters: plain(parameters)]
         write(folder, 'request.json', JsonOutput.toJson(request))
-        steps.withEnv(environment(folder, catalogue.version, parameters.install)) {
+        return (Map) steps.withEnv(environment(folder, catalogue.version, parameters.install)) {
             bootstrap(folder)
             int status = withCredentials(bindings(catalogue, step, parameters)) {
                 // The script is the same for every step: what it is about is in the files.
@@ -93,7 +93,7 @@ class Bridge implements Serializable {
     }
 
     private List environment(String folder, String version, Object install) {
-        String reference = steps.env['library.imagegate.version'] ?: ''
+        String reference = steps.env.'library.imagegate.version' ?: ''
         return [
             variable('IMAGEGATE_STEP', folder),
             variable('IMAGEGATE_VERSION', version),
@@ -115,7 +115,7 @@ class Bridge implements Serializable {
         List bound = []
         for (int i = 0; i < names.size(); i++) {
             String fallback = wanted[names[i]]
-            Object id = parameters[names[i]] ?: (fallback ? steps.env[fallback] : null)
+            Object id = parameters[names[i]] ?: (fallback ? steps.env."${fallback}" : null)
             if (id) {
                 Map binding = catalogue.bindings[names[i]]
                 bound << steps."${binding.symbol}"([credentialsId: id.toString()] + binding.arguments)
@@ -132,11 +132,12 @@ class Bridge implements Serializable {
         steps.writeFile(file: folder + '/' + name, text: text, encoding: 'UTF-8')
     }
 
+    /** The slurper's own maps cannot live across a step; JsonSlurperClassic, whose can, is not for sandboxed code. */
     private Map parse(String text) {
-        return (Map) new JsonSlurperClassic().parseText(text)
+        return (Map) plain(new JsonSlurper().parseText(text))
     }
 
-    /** Returns a value as JSON can say it; that a parameter is a closure is all that the command learns of it. */
+    /** Copies a value as JSON can say it; that a parameter is a closure is all that the command learns of it. */
     private Object plain(Object value) {
         if (value == null || value instanceof Boolean || value instanceof Number) {
             return value
