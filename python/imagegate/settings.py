@@ -129,6 +129,7 @@ class NotarySettings(_Section, frozen=True):
     pins: per repository glob, ids of the root keys (or certificate file) that are trusted from the start. Without a pin
     the root is trusted on first use only where trust_on_first_use says so; from then on it is held in the cache.
     create_root: make a root key when the store has none; else signing the first target of all is an error.
+    create_keys: make the other keys that a new repository or signer needs; off where the key store is not kept.
     signer: name of the delegation `targets/<signer>` to sign with, besides `targets/releases`; empty: sign `targets`.
     """
 
@@ -137,6 +138,7 @@ class NotarySettings(_Section, frozen=True):
     pins: dict[str, tuple[str, ...]] = {}
     trust_on_first_use: bool = False
     create_root: bool = False
+    create_keys: bool = True
     signer: str = ""
     roles: tuple[str, ...] = ("targets/releases", "targets")
     """Roles whose word counts when a tag is verified, first match wins."""

@@ -270,19 +270,23 @@ def test_one_of_several_images_that_is_stopped_does_not_keep_back_the_others(sit
     assert site.tag("several/bad", "1") is None
 
 
-def test_keys_from_a_credential_sign_and_are_gone_afterwards(site: Site, images: Images) -> None:
-    """A delegation's key in a zip file: what an agent without a key store of its own signs with."""
-    zipped = {"notary-keys": {"kind": "zip", "path": str(site.directory / "keys")}}
+def test_keys_from_a_credential_sign_what_they_can_and_are_gone_afterwards(site: Site, images: Images) -> None:
+    """A key that is made in a store which Jenkins removes after the step would be lost: the repository with it."""
+    assert site.controller.run(images.gate(images.good, "outcome/zipped"), restart="never")["result"] == "SUCCESS"
     settings = {**site.settings, "notary": {**site.settings["notary"], "keys": ""}}
     other = site.directory / "no-keys.yaml"
     other.write_text(json.dumps(settings))
-    done = site.controller.run(
-        images.gate(images.good, "outcome/zipped", ", notaryKeys: 'notary-keys'"),
-        credentials=zipped,
-        env={"IMAGEGATE_SITE_CONFIG": str(other)},
-    )
+    scenario = {
+        "credentials": {"notary-keys": {"kind": "zip", "path": str(site.directory / "keys")}},
+        "env": {"IMAGEGATE_SITE_CONFIG": str(other), "IMAGEGATE_NOTARY_KEYS_CREDENTIALS": "notary-keys"},
+    }
+    done = site.controller.run(images.gate(images.good, "outcome/zipped").replace("1.0", "2.0"), **scenario)
     assert done["result"] == "SUCCESS", done["error"]
+    site.assert_promoted("outcome/zipped", "1.0", "2.0")
     assert not list(done["root"].rglob("*.key"))
+    done = site.controller.run(images.gate(images.good, "outcome/new"), **scenario)
+    assert "the key store has no key for targets of" in done["error"]
+    assert site.tag("outcome/new", "1.0") is None
 
 
 def test_the_library_is_small_and_has_no_way_around_the_bridge() -> None:

@@ -74,12 +74,15 @@ def _run(directory: Path) -> StepResult:
 def _invoke(invocation: Invocation, arguments: list[str], directory: Path) -> StepResult:
     from imagegate.cli.main import attempt
     from imagegate.cli.step_result import result
+    from imagegate.jenkins.request import has_borrowed_keys
 
     reports = _reports(invocation)
     if reports:
         at, folder = arguments.index("--"), directory / REPORTS / reports.folder
         arguments[at:at] = [f"--output={name}={folder / file}" for name, file in _FILES.items()]
     app = App()
+    if has_borrowed_keys(invocation, os.environ):
+        app.set_flags({"notary.create_keys": False})
     end = attempt(arguments, app)
     written = reports if reports and (directory / REPORTS / reports.html).exists() else None
     return result(invocation, end, app.document, written)

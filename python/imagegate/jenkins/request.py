@@ -96,6 +96,13 @@ def command_line(invocation: Invocation) -> list[str]:
     return [*options, "--", *positional]
 
 
+def has_borrowed_keys(invocation: Invocation, environ: Mapping[str, str]) -> bool:
+    """Whether the key store is one that Jenkins unpacks for this step, and removes after it."""
+    binding = next((each for each in invocation.step.credentials if each.name == "notaryKeys"), None)
+    default = environ.get(binding.default) if binding and invocation.step.default_bindings else None
+    return bool(invocation.values.get("notaryKeys") or default)
+
+
 def _option(parameter: Parameter, value: Any) -> Iterator[str]:
     if parameter.kind is Kind.FLAG:
         if value:

@@ -17,8 +17,9 @@ _GENERIC = ("user", "delegation", "signer")  # what notary and docker call a del
 class Keyring:
     """Finds and makes keys in a store."""
 
-    def __init__(self, store: KeyStore) -> None:
-        self._store = store
+    def __init__(self, store: KeyStore, *, create: bool = True) -> None:
+        """create: whether keys may be made: none in a store that is gone after the run."""
+        self._store, self._create = store, create
 
     def held(self, known: Mapping[str, Key], role: Role | DelegationRole) -> list[SigningKey]:
         """Return the stored keys of the role, as many as it needs; empty when there are none. Raises TrustError."""
@@ -46,7 +47,7 @@ class Keyring:
                 f"the key store {where} has {len(named)} root keys",
                 hint="Pin the one to use: notary.pins, by its id.",
             )
-        if create:
+        if create and self._create:
             with self._store.lock():
                 entries = self._store.find(ROOT)
                 return self._store.load(entries[0]) if entries else self._store.create(ROOT)
@@ -59,7 +60,7 @@ class Keyring:
         """Return the targets key of a new repository, made when there is none yet. Raises TrustError."""
         with self._store.lock():
             entries = self._store.find(TARGETS, gun)
-            return self._store.load(entries[-1]) if entries else self._store.create(TARGETS, gun)
+            return self._store.load(entries[-1]) if entries else self._made(TARGETS, gun)
 
     def delegation(self, signer: str) -> keys.PrivateKey:
         """Return the key of a signer, made when there is none yet. Raises TrustError."""
@@ -72,4 +73,13 @@ class Keyring:
                     f"the key store {self._store.directory} has {len(entries)} keys that may be {signer}'s",
                     hint=f'Leave one, with the header "role: {signer}".',
                 )
-            return self._store.load(entries[0]) if entries else self._store.create(signer)
+            return self._store.load(entries[0]) if entries else self._made(signer)
+
+    def _made(self, role: str, gun: str = "") -> keys.PrivateKey:
+        if not self._create:
+            raise TrustError(
+                f"the key store has no key for {role}" + (f" of {gun}" if gun else ""),
+                why="notary.create_keys is off, for this store is not kept",
+                hint="Sign once with the store that is kept, and use a copy of it.",
+            )
+        return self._store.create(role, gun)

@@ -57,7 +57,7 @@ class NotarySigner:
         self._settings, self._clock = settings, clock
         self._client = NotaryClient(settings.server, http, push=True)
         self._cache = TrustCache(cache, settings.server)
-        self._keys = Keyring(KeyStore(Path(directory).expanduser(), Passphrases(environ)))
+        self._keys = Keyring(KeyStore(Path(directory).expanduser(), Passphrases(environ)), create=settings.create_keys)
         self._roles = (f"targets/{settings.signer}", RELEASES) if settings.signer else (TARGETS,)
 
     def sign(self, repository: Repository, targets: Sequence[Target], *, replace: bool = False) -> SignReceipt:
