@@ -9,7 +9,9 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 /usr/bin/
 STAMP := $(VENV)/.installed-for
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types unit bench clean
+MVN := mvn -q -B --no-transfer-progress
+
+.PHONY: help demo test lint groovy unit steps bench clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,17 +19,26 @@ help: ## Show the targets
 demo: $(STAMP) ## The whole gate on real servers, on loopback (KEEP=1 leaves them running)
 	$(VENV)/bin/python -m demo $(if $(KEEP),--keep)
 
-test: lint $(STAMP) ## Everything that CI runs: lint, types, unit and integration tests
+test: lint groovy $(STAMP) ## Everything that CI runs: lint, types, unit and integration tests
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-lint: $(STAMP) ## ruff, mypy --strict
+lint: $(STAMP) ## ruff, mypy --strict, CodeNarc
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --strict lab demo bench
+	$(VENV)/bin/python -m lab.packages mvn javac
+	$(MVN) -f tests/groovy/lint exec:java
+
+groovy: $(STAMP) ## The Jenkins library on JenkinsPipelineUnit, and the harness that the integration tests run it on
+	$(VENV)/bin/python -m lab.packages mvn javac
+	$(MVN) -f tests/groovy package
 
 unit: $(STAMP) ## Only the fast tests
 	$(VENV)/bin/python -m pytest -q tests/unit
+
+steps: $(STAMP) ## Write the Jenkins library's help and tables anew, from the catalogue of steps
+	$(VENV)/bin/python -m imagegate.jenkins.render
 
 bench: $(STAMP) ## Times and memory beside the peers; writes bench/results.json
 	$(VENV)/bin/python -m bench
@@ -44,4 +55,4 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) tests/groovy/target .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -60,3 +60,7 @@ def _install(missing: list[str]) -> None:
         done = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"apt-get {arguments[0]} failed:\n{done.stdout[-800:]}{done.stderr[-800:]}")
+
+
+if __name__ == "__main__":
+    ensure(*sys.argv[1:])

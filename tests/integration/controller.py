@@ -18,7 +18,6 @@ from lab.packages import ensure
 ROOT = Path(__file__).parents[2]
 HARNESS = ROOT / "tests" / "groovy"
 PLUGINS = ("junit", "warnings-ng", "htmlpublisher", "badge", "docker-workflow", "kubernetes")
-_OPENED = ("lang", "lang.reflect", "util", "util.concurrent", "util.regex", "io", "text", "time")
 
 
 def built_harness() -> Sequence[str]:
@@ -32,9 +31,10 @@ def built_harness() -> Sequence[str]:
             command = ["mvn", "-q", "-B", "package", "-DskipTests"]
             subprocess.run(command, cwd=HARNESS, check=True, stdout=sys.stderr, timeout=600)
             stamp.touch()
-    opened = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED]
+    pom = (HARNESS / "pom.xml").read_text()
+    opened = pom.partition("<cps.opens>")[2].partition("</cps.opens>")[0].split()
     classes = f"{HARNESS / 'target' / 'classes'}:{stamp.read_text().strip()}"
-    return ["java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", *opened, "-cp", classes, "org.imagegate.cps.Main"]
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *opened, "-cp", classes, "org.imagegate.cps.Main"]
 
 
 @dataclass

@@ -71,7 +71,7 @@ def test_there_is_no_variable_that_is_no_step() -> None:
 
 def test_what_is_generated_is_up_to_date() -> None:
     stale = [str(file.relative_to(ROOT)) for file, text in files(ROOT) if file.read_text() != text]
-    assert not stale, "run `python -m imagegate.jenkins.render`"
+    assert not stale, "run `make steps`"
 
 
 def test_variables_of_the_library_are_no_settings() -> None:

@@ -1,6 +1,6 @@
 """Writes what stands under `vars/`, `resources/` and in `docs/jenkins.md` from the catalogue of steps.
 
-`python -m imagegate.jenkins.render` in the project's root writes it; a test fails when it is not up to date.
+`make steps` runs it in the project's root; a test fails when they are not up to date.
 """
 
 from __future__ import annotations
