@@ -12,12 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.cases import SUITES, Case, Goal, fixed, open_bench
+from bench.cases import COMMAND, ROOT, Case, Goal, fixed, open_bench
+from bench.library import library
 from bench.subjects import build
 from bench.timing import Figures, in_turn
 from lab.packages import ensure
 
-ROOT = Path(__file__).parents[1]
+SUITES = (*COMMAND, library)
 
 
 def main() -> int:
@@ -97,6 +98,8 @@ def _judged(goal: Goal, case: Case, ours: Figures, peer: Figures | None, python:
     value = _value(ours, goal.of, case, python)
     if goal.absolute is not None:
         return {"of": goal.of, "at most": goal.absolute, "met": value <= goal.absolute}
+    if goal.more is not None and peer:
+        return {"of": goal.of, "more at most": goal.more, "met": value - _value(peer, goal.of) <= goal.more}
     if peer is None:
         return {"of": goal.of, "ratio at most": goal.ratio, "met": None}
     assert goal.ratio is not None
@@ -120,7 +123,8 @@ def _line(row: dict[str, Any]) -> str:
         text += f"; peer {row['peer']['wall']:.3f} s, {row['peer']['memory'] / 1e6:.0f} MB"
         text += f"; ratio {row['ratio']['wall']:.2f}, memory {row['ratio']['memory']:.2f}"
     for goal in row["goals"]:
-        limit = f"ratio {goal['ratio at most']}" if "ratio at most" in goal else f"{goal['at most']:g}"
+        limits = {"ratio at most": "ratio {:g}", "at most": "{:g}", "more at most": "{:g} more than the peer"}
+        limit = next(text.format(goal[key]) for key, text in limits.items() if key in goal)
         word = {True: "met", False: "MISSED", None: "no peer here"}[goal["met"]]
         text += f"\n      goal: {goal['of']} at most {limit}: {word}"
     return text

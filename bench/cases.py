@@ -19,17 +19,19 @@ from lab.notary import PASSPHRASES, Notary
 from lab.pki import Pki
 from lab.registry import Registry
 
+ROOT = Path(__file__).parents[1]
 IMAGEGATE = str(Path(sys.executable).with_name("imagegate"))
 _COPY = str(Path(__file__).with_name("copy_stage.py"))
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A limit. of: `wall` or `memory`; ratio: to the peer's; absolute: seconds or bytes. Either may be None."""
+    """A limit. of: `wall` or `memory`. One of: ratio, to the peer's; absolute, seconds or bytes; more than the peer."""
 
     of: str = "wall"
     ratio: float | None = None
     absolute: float | None = None
+    more: float | None = None
 
 
 @dataclass(frozen=True)
@@ -391,4 +393,4 @@ def _docker_trust(bench: Bench, image: str) -> Command | None:
     return command
 
 
-SUITES = (start_up, analysis, copies, signatures)
+COMMAND = (start_up, analysis, copies, signatures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -13,28 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from imagegate import __version__
-from lab.packages import ensure
+from lab import harness
 
 ROOT = Path(__file__).parents[2]
-HARNESS = ROOT / "tests" / "groovy"
 PLUGINS = ("junit", "warnings-ng", "htmlpublisher", "badge", "docker-workflow", "kubernetes")
-
-
-def built_harness() -> Sequence[str]:
-    """Return the command that runs a scenario; the harness is built where that was not done yet."""
-    ensure("mvn", "javac")
-    with (HARNESS / "pom.xml").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = HARNESS / "target" / "classpath.txt"
-        sources = [HARNESS / "pom.xml", *(HARNESS / "src" / "main").rglob("*.*")]
-        if not stamp.exists() or stamp.stat().st_mtime < max(file.stat().st_mtime for file in sources):
-            command = ["mvn", "-q", "-B", "package", "-DskipTests"]
-            subprocess.run(command, cwd=HARNESS, check=True, stdout=sys.stderr, timeout=600)
-            stamp.touch()
-    pom = (HARNESS / "pom.xml").read_text()
-    opened = pom.partition("<cps.opens>")[2].partition("</cps.opens>")[0].split()
-    classes = f"{HARNESS / 'target' / 'classes'}:{stamp.read_text().strip()}"
-    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *opened, "-cp", classes, "org.imagegate.cps.Main"]
 
 
 @dataclass
@@ -65,7 +46,7 @@ class Controller:
             "jenkinsfile": str(jenkinsfile),
             "root": str(here / "jenkins"),
             "plugins": list(self.plugins),
-            "whitelist": [str(HARNESS / "whitelist.txt")],
+            "whitelist": [str(harness.DIRECTORY / "whitelist.txt")],
             **scenario,
             "env": {**self.environment, **scenario.get("env", {})},
             "credentials": {**self.credentials, **scenario.get("credentials", {})},

@@ -9,11 +9,12 @@ from typing import Any
 import requests
 
 from lab.docker import Engine
+from lab.harness import harness
 from lab.notary import PASSPHRASES, Notary
 from lab.pki import Pki
 from lab.registry import Registry
 from tests.images import DEBIAN
-from tests.integration.controller import ROOT, Controller, agent_environment, built_harness
+from tests.integration.controller import ROOT, Controller, agent_environment
 
 EXAMPLES = ROOT / "examples" / "jenkins"
 LOGIN = ("robot", "registry-password")
@@ -75,7 +76,7 @@ class Site:
         }
         robot = {"kind": "usernamePassword", "username": LOGIN[0], "password": LOGIN[1]}
         self.everything = {"registry-robot": robot, **signing}
-        self.controller = Controller(directory / "controller", built_harness(), agents, self.everything)
+        self.controller = Controller(directory / "controller", harness(), agents, self.everything)
 
     def example(self, name: str, **scenario: Any) -> dict[str, Any]:
         """Run an example's Jenkinsfile in its own repository."""
