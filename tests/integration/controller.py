@@ -15,7 +15,10 @@ from imagegate import __version__
 from lab import harness
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = ("junit", "warnings-ng", "htmlpublisher", "badge", "docker-workflow", "kubernetes")
+PLUGINS = (
+    *("junit", "warnings-ng", "htmlpublisher", "badge", "docker-workflow", "kubernetes"),
+    "pipeline-utility-steps",
+)
 
 
 @dataclass

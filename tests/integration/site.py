@@ -64,7 +64,8 @@ class Site:
             "IMAGEGATE_NOTARY_ROOT_PASSPHRASE_CREDENTIALS": "notary-root",
             "IMAGEGATE_NOTARY_TARGETS_PASSPHRASE_CREDENTIALS": "notary-targets",
             "TRUSTED_REGISTRY": trusted.host,
-            "STAGING_REGISTRY": staging.host,
+            "IMAGEGATE_STAGING": staging.host,
+            "IMAGEGATE_PROMOTION_JOB": "/platform/promote",
             "DOCKER_HOST": engine.host,
             "DOCKER_CONFIG": str(directory / "docker"),
         }

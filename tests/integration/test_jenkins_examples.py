@@ -88,8 +88,7 @@ def test_what_the_admins_job_stops_is_stopped_for_the_team(keyless: Site) -> Non
         node {{
             writeFile file: 'Dockerfile', text: 'FROM scratch\\nCOPY Dockerfile /\\nUSER root\\n'
             def built = buildImage(names: 'root:1')
-            gateImage image: built.image, to: 'team/refused', tags: '1', policy: '{lenient}', promotion: 'delegated',
-                staging: env.STAGING_REGISTRY, promotionJob: '/platform/promote'
+            gateImage image: built.image, to: 'team/refused', tags: '1', policy: '{lenient}', promotion: 'delegated'
         }}
     """
     done = keyless.controller.run(pipeline, jobs=promotion_job(keyless))
@@ -115,6 +114,16 @@ HOSTILE_IMAGES = (
     "STAGING/../platform/debian@sha256:" + "0" * 64,
     "--to=platform/debian",
 )
+
+
+def test_an_admins_job_that_does_not_know_where_images_wait_promotes_none(site: Site) -> None:
+    job = EXAMPLES / "delegated-promotion" / "promotion-job.Jenkinsfile"
+    params = {"IMAGE": f"{site.staging.host}/team/app@sha256:{'0' * 64}", "TAGS": "1.0"}
+    environment = {key: value for key, value in site.controller.environment.items() if key != "IMAGEGATE_STAGING"}
+    site.controller.environment, kept = environment, site.controller.environment
+    done = site.controller.run(job, params=params, restart="never")
+    site.controller.environment = kept
+    assert "from is missing" in done["error"]
 
 
 @pytest.mark.parametrize("image", HOSTILE_IMAGES)

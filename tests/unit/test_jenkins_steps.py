@@ -60,7 +60,8 @@ def test_every_step_is_a_variable_with_help_that_names_each_parameter(step: Step
     assert (ROOT / "vars" / f"{step.name}.groovy").is_file()
     text = (ROOT / "vars" / f"{step.name}.txt").read_text()
     kinds = "|".join(kind.value for kind in Kind)
-    listed = re.findall(rf"^  (\w+) {{2,}}(?:{kinds})", text, re.MULTILINE)
+    listed = re.findall(rf"^\* (\w+) \((?:{kinds})", text, re.MULTILINE)
+    assert "<" not in text
     assert listed == [each.name for each in step.all_parameters]
     assert all(each.help.endswith((".", "`.")) for each in step.all_parameters)
 

@@ -63,7 +63,10 @@ class Factory:
         named = self._settings.cache.directory
         if named:
             return Path(named).expanduser()
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imagegate"
+        usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imagegate"
+        # Jenkins runs a container image with a user that the image does not know, whose home is the root directory.
+        temporary = os.environ.get("WORKSPACE_TMP")
+        return usual if not temporary or _can_be_made(usual) else Path(temporary) / "imagegate-cache"
 
     @cached_property
     def http(self) -> HttpClient:
@@ -388,6 +391,10 @@ class Factory:
         from imagegate.trust.notary.verifier import NotaryVerifier
 
         return NotaryVerifier(self._settings.notary, self.http, self.cache_directory / "trust")
+
+
+def _can_be_made(directory: Path) -> bool:
+    return os.access(next(path for path in (directory, *directory.parents) if path.exists()), os.W_OK)
 
 
 class _NoNotary:

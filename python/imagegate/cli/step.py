@@ -41,7 +41,19 @@ def step(directory: Path) -> int:
     result = _run(directory)
     # ASCII only: nothing is left to what an agent's locale makes of other bytes.
     write_bytes(directory / RESULT, json.dumps(msgspec.to_builtins(result)).encode("ascii"))
+    _hand_over(directory)
     return result.exit_code
+
+
+def _hand_over(directory: Path) -> None:
+    """Give what was written to the owner of the directory: in a container we may be root, and the agent, which is to
+    read and remove it, is not.
+    """
+    owner = directory.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        for path in (directory / RESULT, directory / REPORTS, *(directory / REPORTS).rglob("*")):
+            if path.exists():
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _run(directory: Path) -> StepResult:

@@ -13,7 +13,7 @@ TEXT, TEXTS, FLAG, MAP, CREDENTIALS = Kind.TEXT, Kind.TEXTS, Kind.FLAG, Kind.MAP
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """How a credential of Jenkins reaches the command. kind: the symbol of the Credentials Binding plugin.
+    """How a credential of Jenkins reaches the command. kind: the class of the Credentials Binding plugin.
 
     variables: of the command's environment. signs: whether it is needed only to sign.
     """
@@ -34,40 +34,42 @@ class Binding(msgspec.Struct, frozen=True):
 BINDINGS = (
     Binding(
         "registryCredentials",
-        "usernamePassword",
+        "UsernamePasswordMultiBinding",
         ("IMAGEGATE_REGISTRY_USER", "IMAGEGATE_REGISTRY_PASSWORD"),
         "Login for the registry that `IMAGEGATE_REGISTRY_HOST` names, and its Notary server.",
     ),
     Binding(
         "dockerConfig",
-        "zip",
+        "ZipFileBinding",
         ("DOCKER_CONFIG",),
         "Zip file with Docker's `config.json`: logins for several registries.",
     ),
     Binding(
         "anchoreCredentials",
-        "usernamePassword",
+        "UsernamePasswordMultiBinding",
         ("IMAGEGATE_ANCHORE_USER", "IMAGEGATE_ANCHORE_PASSWORD"),
         "Login for the Anchore server.",
     ),
-    Binding("notaryKeys", "zip", ("IMAGEGATE_NOTARY_KEYS",), "Zip file with the Notary key store.", signs=True),
+    Binding(
+        "notaryKeys", "ZipFileBinding", ("IMAGEGATE_NOTARY_KEYS",), "Zip file with the Notary key store.", signs=True
+    ),
     Binding(
         "notaryTargetsPassphrase",
-        "string",
+        "StringBinding",
         ("NOTARY_TARGETS_PASSPHRASE",),
         "Passphrase of the repository's `targets` key.",
         signs=True,
     ),
     Binding(
         "notaryDelegationPassphrase",
-        "string",
+        "StringBinding",
         ("NOTARY_DELEGATION_PASSPHRASE",),
         "Passphrase of the delegation's key.",
         signs=True,
     ),
     Binding(
         "notaryRootPassphrase",
-        "string",
+        "StringBinding",
         ("NOTARY_ROOT_PASSPHRASE",),
         "Passphrase of the root key: for the first signature of a repository only.",
         signs=True,
@@ -285,8 +287,9 @@ STEPS = (
             Parameter(
                 "from",
                 TEXT,
-                "Refuse an image that is not in this registry, below the path that may follow it.",
+                "The staging registry, and the path if any: an image from elsewhere is refused.",
                 option="--from",
+                required=True,
                 variable="IMAGEGATE_STAGING",
             ),
             Parameter("tags", TEXTS, "Tags to give.", option="--tag", required=True, words=True),
@@ -295,7 +298,7 @@ STEPS = (
             *_REPORTING,
         ),
         _GATE,
-        "promoteImage image: params.IMAGE, tags: params.TAGS, from: 'staging.example.com'",
+        "promoteImage image: params.IMAGE, tags: params.TAGS, onStop: 'UNSTABLE'",
     ),
     Step(
         "signImage",

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -16,11 +15,14 @@ from imagegate.jenkins.catalogue import BINDINGS, STEPS, Binding, Step
 from imagegate.jenkins.parameter import Parameter
 
 _ARGUMENTS = {
-    "usernamePassword": ("usernameVariable", "passwordVariable"),
-    "string": ("variable",),
-    "zip": ("variable",),
+    "UsernamePasswordMultiBinding": ("usernameVariable", "passwordVariable"),
+    "StringBinding": ("variable",),
+    "ZipFileBinding": ("variable",),
 }
-"""Names of a binding's variables. (Credentials Binding plugin, step `withCredentials`.)"""
+"""Names of a binding's variables. (Credentials Binding plugin, step `withCredentials`.)
+
+By class, not by symbol: where Pipeline Utility Steps is installed, `zip` is a step of its own, which hides the symbol.
+"""
 
 DELEGATED = "gateImage, delegated"
 """In the library's table: gateImage where another job signs. It is not given what only signing needs."""
@@ -34,7 +36,7 @@ def table() -> str:
     # The plan of a pipeline needs none: the steps that it plans are given theirs.
     steps["imagePipeline"] = {}
     bindings = {
-        each.name: {"symbol": each.kind, "arguments": dict(zip(_ARGUMENTS[each.kind], each.variables, strict=True))}
+        each.name: {"$class": each.kind, **dict(zip(_ARGUMENTS[each.kind], each.variables, strict=True))}
         for each in BINDINGS
     }
     return json.dumps({"version": __version__, "bindings": bindings, "steps": steps}, indent=2) + "\n"
@@ -45,16 +47,9 @@ def _bindings(step: Step, bindings: tuple[Binding, ...]) -> dict[str, str]:
 
 
 def help_text(step: Step) -> str:
-    """Return `vars/STEP.txt`. Jenkins puts it through its markup formatter: this reads well through each of them."""
-    rows = [(each.name, _kind(each), _plain(_described(each))) for each in step.all_parameters]
-    name, kind = max(len(row[0]) for row in rows), max(len(row[1]) for row in rows)
-    lines = [f"  {row[0]:<{name}}  {row[1]:<{kind}}  {row[2]}" for row in rows]
-    return "\n".join(
-        [
-            *("<pre>", _plain(step.summary), "", f"  {_plain(step.example)}", ""),
-            *("Parameters, all by name:", *lines, "</pre>", ""),
-        ]
-    )
+    """Return `vars/STEP.txt`. Plain lines: Jenkins's markup formatter, which it goes through, may escape all markup."""
+    lines = [f"* {each.name} ({_kind(each)}): {_described(each)}".replace("`", "") for each in step.all_parameters]
+    return "\n".join([step.summary, "", step.example, "", "Parameters, all by name:", *lines, ""])
 
 
 def markdown(step: Step) -> str:
@@ -77,10 +72,6 @@ def _described(parameter: Parameter) -> str:
     elif parameter.default:
         text += f" Default: {parameter.default}."
     return text
-
-
-def _plain(text: str) -> str:
-    return html.escape(text.replace("`", ""), quote=False)
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:

@@ -28,13 +28,15 @@ class Bridge implements Serializable {
         if (!steps.isUnix()) {
             steps.error('imagegate runs on Linux agents; this one is not')
         }
-        String folder = steps.pwd(tmp: true) + '/imagegate-' + UUID.randomUUID()
+        // Within `dir` in a workspace, `pwd` would name a directory of the workspace.
+        String folder = (steps.env.WORKSPACE_TMP ?: steps.pwd(tmp: true)) + '/imagegate-' + UUID.randomUUID()
+        Reports reports = new Reports(steps)
         Map result = [:]
         try {
             result = execute(folder, step, parameters)
-            new Reports(steps).publish(result, folder + '/reports')
+            reports.publish(result, folder + '/reports')
         } finally {
-            steps.dir(folder) { steps.deleteDir() }
+            reports.attempt('removal of ' + folder) { steps.dir(folder) { steps.deleteDir() } }
         }
         return conclude(result)
     }
@@ -117,8 +119,7 @@ class Bridge implements Serializable {
             String fallback = wanted[names[i]]
             Object id = parameters[names[i]] ?: (fallback ? steps.env."${fallback}" : null)
             if (id) {
-                Map binding = catalogue.bindings[names[i]]
-                bound << steps."${binding.symbol}"([credentialsId: id.toString()] + binding.arguments)
+                bound << catalogue.bindings[names[i]] + [credentialsId: id.toString()]
             }
         }
         return bound

@@ -23,11 +23,13 @@ class Promotion implements Serializable {
             steps.string(name: 'TAGS', value: staged.tags.join(' ')),
         ])
         String verdict = job.buildVariables.IMAGEGATE_VERDICT
-        Map result = staged + [promotionBuild: job.absoluteUrl]
+        // A controller that was not told its URL has none for a build either, and throws.
+        String url = steps.env.JENKINS_URL ? job.absoluteUrl : ''
+        Map result = staged + [promotionBuild: url]
         if (verdict == 'pass' && job.result == 'SUCCESS') {
             return result
         }
-        String why = job.fullDisplayName + ' ended as ' + job.result + ', see ' + job.absoluteUrl
+        String why = job.fullDisplayName + ' ended as ' + job.result + (url ? ', see ' + url : '')
         return new Bridge(steps).conclude(result + [outcome: verdict == 'stop' ? 'stop' : 'undecided', message: why])
     }
 }

@@ -19,18 +19,32 @@ class Reports implements Serializable {
             describe(result.description)
         }
         if (result.badge) {
-            optional('badge', 'a badge') { steps.addBadge(text: 'gate: ' + result.badge) }
+            attempt('badge, by Badge') { steps.addBadge(text: 'gate: ' + result.badge) }
+        }
+    }
+
+    /** Does what is no part of the verdict: that it fails is said, and goes no further. An abort does. */
+    void attempt(String what, Closure body) {
+        try {
+            body.call()
+        } catch (NoSuchMethodError absent) {
+            steps.echo('imagegate: no ' + what + ': the plugin is not installed')
+        } catch (Exception failed) {
+            if (failed.class.simpleName == 'FlowInterruptedException') {
+                throw failed
+            }
+            steps.echo('imagegate: ' + what + ' failed: ' + failed.message)
         }
     }
 
     private void publishFiles(Map reports) {
-        steps.archiveArtifacts(artifacts: reports.folder + '/**')
-        optional('junit', 'tests') { steps.junit(testResults: reports.junit) }
-        optional('warnings-ng', 'warnings') {
+        attempt('archived reports') { steps.archiveArtifacts(artifacts: reports.folder + '/**') }
+        attempt('tests, by JUnit') { steps.junit(testResults: reports.junit) }
+        attempt('warnings, by Warnings Next Generation') {
             Object tool = steps.issues(pattern: reports.issues, id: reports.id, name: reports.name)
             steps.recordIssues(tools: [tool], enabledForFailure: true)
         }
-        optional('htmlpublisher', 'a page') {
+        attempt('page, by HTML Publisher') {
             steps.publishHTML(target: [reportName: reports.name, reportDir: reports.folder, reportFiles: 'report.html',
                 keepAll: true, alwaysLinkToLastBuild: true, allowMissing: false])
         }
@@ -39,15 +53,7 @@ class Reports implements Serializable {
     private void describe(String text) {
         String before = steps.currentBuild.description ?: ''
         if (!before.contains(text)) {
-            steps.currentBuild.description = before ? before + ' · ' + text : text
-        }
-    }
-
-    private void optional(String plugin, String what, Closure body) {
-        try {
-            body.call()
-        } catch (NoSuchMethodError absent) {
-            steps.echo('imagegate: no ' + what + ' in Jenkins, for the plugin ' + plugin + ' is not installed')
+            steps.currentBuild.description = before ? before + '; ' + text : text
         }
     }
 }

@@ -19,6 +19,9 @@ import org.jenkinsci.plugins.credentialsbinding.impl.CredentialNotFoundException
 final class CredentialSteps {
     private static final Map<String, String> KINDS = Map.of("usernamePassword", "usernamePassword",
         "usernameColonPassword", "usernamePassword", "string", "string", "file", "file", "zip", "zip");
+    private static final Map<String, String> CLASSES = Map.of("UsernamePasswordMultiBinding", "usernamePassword",
+        "UsernamePasswordBinding", "usernameColonPassword", "StringBinding", "string", "FileBinding", "file",
+        "ZipFileBinding", "zip");
     private static final Map<String, String> PARTS = Map.of("username", "usernameVariable",
         "password", "passwordVariable");
 
@@ -34,7 +37,7 @@ final class CredentialSteps {
         StepContext inside = run.context;
         List<String> files = new ArrayList<>();
         for (Object element : bindings) {
-            Symbol binding = Symbol.from(element);
+            Symbol binding = Symbol.from(element).named(CLASSES);
             Map<?, ?> entry = entry(run, binding);
             Map<String, String> variables = new LinkedHashMap<>();
             List<String> secrets = new ArrayList<>();

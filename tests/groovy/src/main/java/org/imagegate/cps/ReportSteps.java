@@ -30,6 +30,9 @@ final class ReportSteps {
                 "qualityGates", "enabledForFailure", "aggregatingResults", "skipPublishingChecks", "skipBlames",
                 "sourceCodeEncoding", "sourceDirectory", "sourceDirectories", "filters", "trendChartType",
                 "healthy", "unhealthy", "minimumSeverity", "failOnError", "icon", "quiet", "publishAllIssues"));
+            // Its name hides the symbol of the binding of credentials, for a controller looks for steps first.
+            case "pipeline-utility-steps" -> List.of(plain("zip", run -> run.fail(new IllegalArgumentException(
+                "Can not be empty: zipFile")), "zipFile", "dir", "glob", "archive", "overwrite", "exclude"));
             case "htmlpublisher" -> List.of(plain("publishHTML", ReportSteps::html, "target"));
             case "badge" -> List.of(badge("addBadge"), badge("addShortText"), badge("addInfoBadge"),
                 badge("addWarningBadge"), badge("addErrorBadge"), badge("addSummary"), badge("createSummary"));

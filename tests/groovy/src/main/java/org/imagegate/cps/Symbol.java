@@ -44,6 +44,13 @@ public final class Symbol implements Serializable {
         throw new IllegalArgumentException("Expected a symbol but got " + value);
     }
 
+    /** Gives the same by the name that is used for the class; as it is where the class has no other. */
+    Symbol named(Map<String, String> names) {
+        Symbol other = new Symbol(names.getOrDefault(name, name));
+        other.arguments.putAll(arguments);
+        return other;
+    }
+
     /** Gives the argument of that name as text; null where it is absent. */
     String text(String key) {
         Object value = arguments.get(key);
