@@ -108,12 +108,16 @@ class Site:
         for tag in tags:
             assert self.tag(repository, tag) == signed[tag], f"{repository}:{tag} of {signed}"
 
-    def prepare(self) -> None:
-        """Import the advisories, and promote the base image by its own example."""
+    def import_advisories(self) -> None:
+        """Fill the advisory database, by a pipeline."""
         imported = self.controller.run(
             f"@Library('imagegate') _\nnode {{ imagegate args: ['db', 'import', '{ROOT / 'demo' / 'advisories'}'] }}",
             restart="never",
         )
-        assert imported["result"] == "SUCCESS"
+        assert imported["result"] == "SUCCESS", imported["error"]
+
+    def prepare(self) -> None:
+        """Import the advisories, and promote the base image by its own example."""
+        self.import_advisories()
         based = self.example("base-image")
         assert based["result"] == "SUCCESS", based["error"]
