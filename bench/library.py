@@ -56,7 +56,7 @@ def library(bench: Bench) -> Iterator[Case]:
         variables = {
             "IMAGEGATE_STEP": step,
             "IMAGEGATE_VERSION": __version__,
-            "IMAGEGATE_INSTALL": ROOT,
+            "IMAGEGATE_INSTALL": f"{ROOT}[syft]",
             "IMAGEGATE_TOOLS": tools,
             "PATH": f"{Path(sys.base_prefix) / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         }

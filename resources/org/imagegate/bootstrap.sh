@@ -49,7 +49,7 @@ tools() {
 # The pip requirement. A branch or tag of git is pinned to the commit that it names now: the cache goes by it.
 requirement() {
   case "$IMAGEGATE_INSTALL" in
-    index) echo "imagegate==$IMAGEGATE_VERSION" ;;
+    index) echo "imagegate[syft]==$IMAGEGATE_VERSION" ;;
     git+*)
       url=${IMAGEGATE_INSTALL#git+}
       case "${url##*/}" in
