@@ -1,6 +1,6 @@
 import org.imagegate.Promotion
 
 /** See gateImage.txt. */
-Map call(Map parameters = [:]) {
+Map call(Object parameters = [:]) {
     return new Promotion(this).gate(parameters)
 }

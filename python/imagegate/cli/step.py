@@ -57,6 +57,7 @@ def _hand_over(directory: Path) -> None:
 
 
 def _run(directory: Path) -> StepResult:
+    from imagegate.cli.step_result import printable
     from imagegate.errors import ImagegateError
     from imagegate.jenkins.plan import plan
     from imagegate.jenkins.request import command_line, decode, read_request
@@ -80,7 +81,7 @@ def _run(directory: Path) -> StepResult:
         return _invoke(invocation, command_line(invocation), directory)
     except ImagegateError as error:
         click.echo(f"imagegate: {error}", err=True)
-        return StepResult(step=name, outcome=Verdict.UNDECIDED, exit_code=2, message=str(error))
+        return StepResult(step=name, outcome=Verdict.UNDECIDED, exit_code=2, message=printable(str(error)))
 
 
 def _invoke(invocation: Invocation, arguments: list[str], directory: Path) -> StepResult:

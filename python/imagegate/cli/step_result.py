@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _OUTCOMES = {0: Verdict.PASS, 1: Verdict.STOP}
 _WORDS = {Verdict.PASS: "passed", Verdict.STOP: "stopped", Verdict.UNDECIDED: "could not decide"}
+_LONGEST, _LINE = 4000, 200
+"""Characters of a message, and of a description."""
 _SHORT = 12
 """Digits of a digest in a build's description, as Docker shows them."""
 
@@ -30,7 +32,7 @@ def result(invocation: Invocation, end: End, document: Any, reports: Reports | N
         "step": invocation.step.name,
         "outcome": outcome,
         "exit_code": end.code,
-        "message": line(end.words) or _WORDS[outcome],
+        "message": printable(end.words) or _WORDS[outcome],
         "on_stop": invocation.text("onStop") if "onStop" in given else "FAILURE",
         "promotion_job": invocation.text("promotionJob") if "promotionJob" in given else "",
         "publish": reports is not None,
@@ -45,6 +47,16 @@ def result(invocation: Invocation, end: End, document: Any, reports: Reports | N
     else:
         facts["document"] = document
     return StepResult(**facts)
+
+
+def printable(words: str) -> str:
+    """Return words for Jenkins's log and views: control characters escaped, no longer than a person reads."""
+    return shortened("\n".join(map(line, words.splitlines())), _LONGEST)
+
+
+def shortened(text: str, length: int) -> str:
+    """Return text, cut where it is longer."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _is_check(document: Any) -> bool:
@@ -63,7 +75,7 @@ def _promotion(invocation: Invocation, outcome: Outcome) -> dict[str, Any]:
     facts["tags"] = record.tags if record else tuple(dict.fromkeys(map(_tag, outcome.evaluations)))
     if record:
         names = ", ".join(f"{repository}:{tag}" for tag in record.tags)
-        facts["message"] = f"{names} is {digest}: promoted, signed and verified"
+        facts["message"] = printable(f"{names} is {digest}: promoted, signed and verified")
         facts["description"] = f"{_short(names)} promoted, {digest[7:][:_SHORT]}"
         facts["badge"] = "promoted"
     elif outcome.staged:
@@ -92,8 +104,8 @@ def _verdict(outcome: Verdict, evaluations: Sequence[Evaluation]) -> dict[str, A
         why = f": {first.gate}/{first.trigger}: {subject(first)}" + (f", and {stop - 1} more" if stop > 1 else "")
     digests = {evaluation.digest for evaluation in evaluations}
     return {
-        "message": line(f"{names} {told}{why}"),
-        "description": line(f"{_short(names)} {told}"),
+        "message": printable(f"{names} {told}{why}"),
+        "description": f"{_short(names)} {told}",
         "badge": {Verdict.PASS: "passed", Verdict.STOP: "stopped", Verdict.UNDECIDED: "undecided"}[outcome],
         "images": images,
         "digest": next(iter(digests)) if len(digests) == 1 else "",
@@ -114,5 +126,5 @@ def _image(evaluation: Evaluation) -> ImageVerdict:
 
 
 def _short(names: str) -> str:
-    """Return image names without their registries: a description is one short line."""
-    return ", ".join(each.partition("/")[2] or each for each in names.split(", "))
+    """Return image names without their registries, and not too many: a description is one short line."""
+    return shortened(line(", ".join(each.partition("/")[2] or each for each in names.split(", "))), _LINE)

@@ -24,7 +24,8 @@ class Bridge implements Serializable {
      *
      * Fails the build when it could not be decided; when it was stopped, as `onStop` says. An abort passes through.
      */
-    Map run(String step, Map parameters) {
+    Map run(String step, Object given) {
+        Map parameters = named(step, given)
         if (!steps.isUnix()) {
             steps.error('imagegate runs on Linux agents; this one is not')
         }
@@ -39,6 +40,14 @@ class Bridge implements Serializable {
             reports.attempt('removal of ' + folder) { steps.dir(folder) { steps.deleteDir() } }
         }
         return conclude(result)
+    }
+
+    /** Returns a step's parameters; one that was not given them by name says so. */
+    Map named(String step, Object given) {
+        if (!(given instanceof Map)) {
+            steps.error(step + ' takes its parameters by name, such as: ' + step + '(name: value)')
+        }
+        return (Map) given
     }
 
     /** Lets the build go on, or end, as a result says. Anything but a pass and a stop is undecided. */

@@ -11,7 +11,8 @@ class Pipeline implements Serializable {
     }
 
     /** Runs on the agent that the pipeline is on, else takes one. Returns the results by the images' names. */
-    Map run(Map parameters) {
+    Map run(Object given) {
+        Map parameters = new Bridge(steps).named('imagePipeline', given)
         if (steps.env.WORKSPACE) {
             return onAgent(parameters, parameters.checkout == true)
         }

@@ -11,7 +11,7 @@ class Promotion implements Serializable {
     }
 
     /** Gates an image and returns the result. */
-    Map gate(Map parameters) {
+    Map gate(Object parameters) {
         Map result = new Bridge(steps).run('gateImage', parameters)
         return result.staged ? delegate(result) : result
     }

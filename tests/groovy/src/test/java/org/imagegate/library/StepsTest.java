@@ -146,6 +146,17 @@ public class StepsTest extends BasePipelineTest {
     }
 
     @Test
+    public void parametersThatAreNotGivenByNameAreAnError() {
+        for (String step : List.of("gateImage", "imagePipeline", "verifyImage")) {
+            for (String given : List.of("'x'", "7")) {
+                Exception failed = assertThrows(IllegalStateException.class, () -> run(step + "(" + given + ")"));
+                assertEquals(step + " takes its parameters by name, such as: " + step + "(name: value)",
+                    failed.getMessage());
+            }
+        }
+    }
+
+    @Test
     public void aPassIsReturned() throws Exception {
         answer.put("image", "r/team/app@sha256:0");
         assertEquals("r/team/app@sha256:0", ((Map<?, ?>) run("return gateImage(image: 'i', to: 't')")).get("image"));
