@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "anchore": ("anchore:anchore", "Ask the Anchore server, and give it the policies."),
     "parity": ("parity:parity", "Compare the embedded evaluator with a real engine."),
     "config": ("config:config", "Show the settings in force."),
+    "new": ("new:new", "Write a new repository that builds and passes the gate."),
     "generate": ("generate:generate", "Write a Jenkinsfile for each repository of a teams file."),
     "step": ("step:step", "Run one step of the Jenkins library."),
     "version": ("version:version", "Print the version."),

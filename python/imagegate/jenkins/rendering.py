@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagegate.errors import ConfigError, UsageError
+from imagegate.jenkins.catalogue import BY_NAME
 from imagegate.jenkins.groovy import GroovySource, comment, key, literal
 from imagegate.jenkins.teams import Repository, Team
 
@@ -65,8 +67,14 @@ def parameters(repository: Repository) -> dict[str, Any]:
     if repository.kind == "base":
         shared = {"policy": "base-image", "overwriteTag": True, **shared}
     if len(repository.images) == 1:
-        return {**shared, **repository.images[0]}
-    return {**shared, "images": list(repository.images), "inParallel": True}
+        return _in_order({**shared, **repository.images[0]})
+    return _in_order({**shared, "images": [_in_order(image) for image in repository.images], "inParallel": True})
+
+
+def _in_order(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters in the order of the step's help, whatever order the teams file has them in."""
+    order = [parameter.name for parameter in BY_NAME["imagePipeline"].parameters]
+    return {name: given[name] for name in sorted(given, key=order.index)}
 
 
 def _minutes(repository: Repository) -> int:
