@@ -141,7 +141,19 @@ def test_a_hundred_hostile_teams_files_are_errors_or_inert_text(tmp_path: Path) 
         assert isinstance(calls, list), calls
         for step, arguments in wanted[name].items():
             assert without_closures(calls, step) == arguments
-        known = {"library", "pipeline", "agent", "label", "options", "timeout", "stages", "stage", "steps", "sh"}
+        known = {
+            "library",
+            "pipeline",
+            "agent",
+            "label",
+            "options",
+            "timeout",
+            "stages",
+            "stage",
+            "steps",
+            "script",
+            "sh",
+        }
         assert {call["name"] for call in calls} <= known | {"imagePipeline", "post", "unsuccessful", "mail"}
     assert not list(tmp_path.rglob("executed"))
 
