@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import COMMAND, ROOT, Case, Goal, fixed, open_bench
+from bench.jobs import jobs
 from bench.library import library
 from bench.subjects import build
 from bench.timing import Figures, in_turn
 from lab.packages import ensure
 
-SUITES = (*COMMAND, library)
+SUITES = (*COMMAND, library, jobs)
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "config": ("config:config", "Show the settings in force."),
     "new": ("new:new", "Write a new repository that builds and passes the gate."),
     "generate": ("generate:generate", "Write a Jenkinsfile for each repository of a teams file."),
+    "jenkins": ("jenkins:jenkins", "Keep the jobs of a teams file on a Jenkins."),
     "step": ("step:step", "Run one step of the Jenkins library."),
     "version": ("version:version", "Print the version."),
 }

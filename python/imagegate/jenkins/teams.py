@@ -11,6 +11,7 @@ import msgspec
 from imagegate.errors import ConfigError
 from imagegate.jenkins.catalogue import IMAGE_PARAMETERS
 from imagegate.jenkins.parameter import Kind, Parameter, read
+from imagegate.jenkins.site import CREDENTIALS, GROUPS, JOB, NIGHTLY, SCHEDULED, SITE, JenkinsSite, PipelineJob
 from imagegate.yamlfile import Located
 
 _PART = re.compile(r"[^\W_]([\w .+&'()-]*[\w)])?")
@@ -69,6 +70,7 @@ class Repository(msgspec.Struct, frozen=True):
     kind: str = "application"
     template: str = ""
     stages: tuple[Stage, ...] = ()
+    scheduled: tuple[PipelineJob, ...] = ()
 
 
 class Team(msgspec.Struct, frozen=True):
@@ -85,6 +87,7 @@ class Teams(msgspec.Struct, frozen=True):
 
     library: str
     teams: tuple[Team, ...]
+    jenkins: JenkinsSite = JenkinsSite()
 
     @property
     def repositories(self) -> tuple[Repository, ...]:
@@ -109,6 +112,7 @@ class _Reader:
     def teams(self, document: Located) -> Teams:
         top = self._members(document, "the teams file")
         defaults = self._values(top.pop("defaults", None), "defaults", _CHOICES)
+        jenkins = self._jenkins(top.pop("jenkins", None))
         listed = self._members(top.pop("teams", Located({}, document.place)), "teams")
         values = self._values(Located(top, document.place), "the teams file", (_LIBRARY,))
         library = str(values.get("library", ""))
@@ -122,7 +126,34 @@ class _Reader:
             place, "two repositories have the name", [each.name for team in teams for each in team.repositories]
         )
         self._unique(place, "two teams have the folder", [team.folder for team in teams])
-        return Teams(library, teams)
+        return Teams(library, teams, jenkins)
+
+    def _jenkins(self, node: Located | None) -> JenkinsSite:
+        if node is None:
+            return JenkinsSite()
+        members = self._members(node, "jenkins")
+        promotion = members.pop("promotion", None)
+        scheduled = self._items(members.pop("scheduled", Located([], node.place)), "jenkins: scheduled", least=0)
+        credentials = self._values(members.pop("credentials", None), "jenkins: credentials", CREDENTIALS)
+        folders = members.pop("folderCredentials", Located({}, node.place))
+        ids = tuple(Parameter(name, Kind.TEXTS, "") for name in self._members(folders, "folderCredentials"))
+        given = {
+            **self._values(Located(members, node.place), "jenkins", (*SITE, *GROUPS)),
+            "credentials": credentials,
+            "folderCredentials": self._values(folders, "folderCredentials", ids),
+            "promotion": self._job(promotion, "promotion", JOB) if promotion else None,
+            "scheduled": [job for each in scheduled if (job := self._job(each, "scheduled", SCHEDULED))],
+        }
+        for name in (str(given.get("owner", "imagegate")), *given["folderCredentials"]):
+            self._name(name, node.place)
+        return msgspec.convert(given, JenkinsSite)
+
+    def _job(self, node: Located, what: str, parameters: tuple[Parameter, ...], **own: str) -> PipelineJob | None:
+        values = self._values(node, what, parameters)
+        if "name" in values:
+            self._name(values["name"], node.place)
+        required = {parameter.name for parameter in parameters if parameter.required}
+        return PipelineJob(**own, **values) if values.keys() >= required else None
 
     def _team(self, name: str, node: Located, defaults: Mapping[str, Any]) -> Team:
         members = self._members(node, f"team {name}")
@@ -143,6 +174,7 @@ class _Reader:
         members = self._members(node, f"a repository of team {team}")
         images = self._items(members.pop("images", None), "images")
         stages = self._items(members.pop("stages", Located([], node.place)), "stages", least=0)
+        scheduled = self._items(members.pop("scheduled", Located([], node.place)), "scheduled", least=0)
         values = self._values(Located(members, node.place), "repository", _REPOSITORY)
         name = str(values.pop("name", "?"))
         self._name(name, node.place)
@@ -150,6 +182,7 @@ class _Reader:
             # Defaults are of applications: a base image is evaluated by its own policy, unless it names another itself.
             defaults = {key: value for key, value in defaults.items() if key != "policy"}
         own = {key: str(values.pop(key)) for key in ("url", "credentials", "kind", "template") if key in values}
+        clone = {key: own.get(key, "") for key in ("url", "credentials")}
         if own.get("template") and not re.fullmatch(r"[\w.-]+\.j2", own["template"]):
             self.problems.append(f"{node.place}: template: {own['template']!r} is no name of a template, such as x.j2")
         return Repository(
@@ -158,6 +191,7 @@ class _Reader:
             images=tuple(self._image(each) for each in images),
             choices={**defaults, **values},
             stages=tuple(stage for each in stages if (stage := self._stage(each))),
+            scheduled=tuple(job for each in scheduled if (job := self._job(each, "scheduled", NIGHTLY, **clone))),
             **own,
         )
 
