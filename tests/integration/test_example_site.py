@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from imagegate.cli.main import attempt
 from lab.docker import Engine
@@ -16,11 +18,23 @@ from lab.notary import Notary
 from lab.packages import ensure
 from lab.pki import Pki
 from lab.registry import Registry
+from tests.fakes.jenkins import FakeJenkins
 from tests.integration.controller import ROOT
 from tests.integration.site import EXAMPLES, LOGIN, Site
+from tests.integration.test_jenkins_jobs import settings
 
 SITE = ROOT / "examples" / "site"
 PIN = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+MIRROR = """\
+#!/usr/bin/env python3
+import json, pathlib, sys, zipfile
+files = pathlib.Path({advisories!r}).glob("*.json")
+with zipfile.ZipFile(sys.argv[3], "w") as archive:
+    for record in [each for file in files for each in json.loads(file.read_text())]:
+        archive.writestr(record["id"] + ".json", json.dumps(record))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +60,8 @@ def example(
             target.write_text(text)
         shutil.copy(pki.ca_file, directory / "site" / "ca.crt")
         settings = str(directory / "site" / "imagegate.yaml")
-        site.controller.environment = {**site.controller.environment, "IMAGEGATE_SITE_CONFIG": settings}
+        job = {"IMAGEGATE_PROMOTION_JOB": "/Platform/promote"}
+        site.controller.environment = {**site.controller.environment, **job, "IMAGEGATE_SITE_CONFIG": settings}
         site.import_advisories()
         yield site
 
@@ -80,7 +95,7 @@ def test_the_site_builds_its_base_and_a_team_builds_on_it_without_a_key(example:
         example,
         application,
         branchName="main",
-        jobs={"platform/promote": {"jenkinsfile": str(job), "credentials": example.everything}},
+        jobs={"Platform/promote": {"jenkinsfile": str(job), "credentials": example.everything}},
     )
     assert done["result"] == "SUCCESS", done["error"]
     example.assert_promoted("payments/api", "main-1")
@@ -99,3 +114,33 @@ def test_what_the_site_locked_no_project_can_change(example: Site) -> None:
     pipeline = "node { checkout scm\ncheckImage image: 'docker-daemon:x' }"
     done = example.controller.run(f"@Library('imagegate') _\n{pipeline}", scm=str(directory), restart="never")
     assert "policy.missing_advisories" in done["error"]
+
+
+def test_the_nightly_job_imports_what_the_mirror_has(example: Site) -> None:
+    """`curl` is the mirror: it has the demo's advisories."""
+    mirror = example.directory / "tools" / "curl"
+    mirror.write_text(MIRROR.format(advisories=str(ROOT / "demo" / "advisories")))
+    mirror.chmod(0o755)
+    job = SITE / "advisories.Jenkinsfile"
+    done = example.controller.run(job)
+    assert done["result"] == "SUCCESS", done["error"]
+    assert any("PyPI" in line for line in done["log"])
+
+
+def test_its_jobs_and_its_configuration_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeJenkins() as jenkins:
+        settings(tmp_path, monkeypatch, {jenkins.host: {"plain_http": True}})
+        where = ["--teams", str(SITE / "teams.yaml")]
+        server = [*where, "--server", jenkins.url]
+        assert attempt(["jenkins", "apply", *server]).code == 0
+        assert attempt(["jenkins", "drift", *server]).code == 0
+        capsys.readouterr()
+        assert attempt(["jenkins", "plan", *server, "--json"]).code == 0
+        names = {each["name"] for each in json.loads(capsys.readouterr().out)["items"]}
+    assert {"Platform/promote", "Platform/advisories", "Payments/payments-api", "Payments/payments-shop"} <= names
+    assert attempt(["jenkins", "casc", *where]).code == 0
+    written = yaml.safe_load(capsys.readouterr().out)
+    (library,) = written["unclassified"]["globalLibraries"]["libraries"]
+    assert (library["name"], library["defaultVersion"]) == ("imagegate", "v0.1.0")
