@@ -241,6 +241,18 @@ def test_patches_apply_and_leave_the_checkouts_alone(checkouts: Checkouts) -> No
     assert "v0.2.0" in checkouts.file.read_text()
 
 
+@pytest.mark.parametrize("link", ["payments/api/Jenkinsfile", "payments/api"])
+def test_a_link_of_a_checkout_leads_nowhere(checkouts: Checkouts, tmp_path: Path, link: str) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    path = checkouts.directory / link
+    if path.is_dir():
+        path.rmdir()
+    path.symlink_to(outside / "Jenkinsfile" if path.name == "Jenkinsfile" else outside)
+    assert checkouts.run() == 2
+    assert not list(outside.iterdir())
+
+
 def test_a_mistake_in_one_leaves_every_file_as_it_was(checkouts: Checkouts) -> None:
     broken = {**TEAMS["teams"]["Platform"]["repositories"][0], "template": "no-such.j2"}
     platform = {**TEAMS["teams"]["Platform"], "repositories": [broken]}

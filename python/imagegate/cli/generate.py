@@ -87,7 +87,7 @@ def generate(
     wanted = _selected(teams, only, overwrite)
     results, shown, unsettled = [], [], False
     for repository, text in _rendered(teams, templates, wanted):
-        file = into / repository.name / "Jenkinsfile"
+        file = _inside(into, repository.name)
         existing = file.read_text(errors="surrogateescape") if file.is_file() else None
         decision = generated.decide(
             existing, text, generated.from_history(file), overwrite=repository.name in overwrite
@@ -104,6 +104,16 @@ def generate(
         results.append(Generated(repository.name, str(file), decision.state.value, changes))
     app.answer(titled("generated", {"files": results}), lambda: "\n".join(shown))
     return int(unsettled)
+
+
+def _inside(into: Path, name: str) -> Path:
+    """Return where a repository's Jenkinsfile is. Raises UsageError where a link of a checkout leads elsewhere."""
+    from imagegate.errors import UsageError
+
+    file = into / name / "Jenkinsfile"
+    if file.is_symlink() or not file.resolve().is_relative_to(into.resolve()):
+        raise UsageError(f"{file} is a link", why="what it leads to is not the repository's", hint="Remove the link.")
+    return file
 
 
 def _read(file: Path) -> Teams:
