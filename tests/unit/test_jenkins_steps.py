@@ -116,6 +116,12 @@ def test_every_mistake_is_told_at_once() -> None:
     assert len(str(raised.value).splitlines()) == 4  # a name, a kind, and two that are missing
 
 
+@pytest.mark.parametrize("tags", ["", " ", ",", []])
+def test_what_must_be_given_is_not_given_by_nothing(tags: Any) -> None:
+    with pytest.raises(UsageError, match="promoteImage: tags is missing"):
+        invoke("promoteImage", image="r.example.com/a:evil@sha256:0", tags=tags, **{"from": "r.example.com"})
+
+
 def test_a_null_is_a_parameter_that_was_not_given() -> None:
     assert arguments("gateImage", image="i", to="t", policy=None, dryRun=False) == ["gate", "--to=t", "--", "i"]
 

@@ -56,7 +56,7 @@ def read(step: str, parameters: tuple[Parameter, ...], given: Mapping[str, Any])
     problems += [
         f"{step}: {parameter.name} is missing: {parameter.help}"
         for parameter in parameters
-        if parameter.required and given.get(parameter.name) in (None, "", [])
+        if parameter.required and (given.get(parameter.name) is None or values.get(parameter.name) in ("", []))
     ]
     return values, problems
 
