@@ -107,13 +107,13 @@ class HttpClient:
             host = urlsplit(url).netloc
             raise NetworkError(
                 f"the certificate of {host} cannot be verified",
-                why=_reason(error),
+                why=reason(error),
                 hint=f"Set hosts.{host}.ca_file to the CA that signed it.",
             ) from error
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            return None, _reason(error), False
+            return None, reason(error), False
         except urllib3.exceptions.HTTPError as error:
-            return None, _reason(error), True
+            return None, reason(error), True
 
     def _authorized(
         self,
@@ -220,7 +220,7 @@ class HttpClient:
                 stream=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise NetworkError(f"the token server {redact(url)} cannot be reached", why=_reason(error)) from error
+            raise NetworkError(f"the token server {redact(url)} cannot be reached", why=reason(error)) from error
         return response.status_code, response.content
 
 
@@ -235,7 +235,7 @@ def _retry_after(value: str) -> float | None:
         return None
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Return the innermost reason that a person can read, without the object addresses that urllib3 prints."""
     inner: Any = error
     while True:

@@ -13,6 +13,7 @@ import msgspec
 import requests
 
 from imagegate.errors import AuthenticationFailed, ConfigError, ImagegateError, NetworkError
+from imagegate.http.client import reason
 from imagegate.jenkins.server import JenkinsError
 
 _UNKNOWN_CLASS = re.compile(r"(?:CannotResolveClassException|ClassNotFoundException): ([\w.$-]+)")
@@ -51,16 +52,16 @@ def answered(host: str, send: Callable[[], Any]) -> Answer:
     except requests.exceptions.SSLError as error:
         raise NetworkError(
             f"the certificate of {host} cannot be verified",
-            why=_innermost(error),
+            why=reason(error),
             hint=f"Set hosts.{host}.ca_file to the CA that signed it.",
         ) from error
     except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
-        return Answer(trouble=_innermost(error), was_sent=False)
+        return Answer(trouble=reason(error), was_sent=False)
     except requests.exceptions.ConnectionError as error:
-        return Answer(trouble=_innermost(error), was_sent="NewConnectionError" not in repr(error))
+        return Answer(trouble=reason(error), was_sent="NewConnectionError" not in repr(error))
     except (jenkins.JenkinsException, requests.exceptions.RequestException) as error:
         response = _response(error)
-        return Answer(trouble=_innermost(error)) if response is None else _of_response(host, response)
+        return Answer(trouble=reason(error)) if response is None else _of_response(host, response)
     except OSError as error:
         raise ConfigError(f"hosts.{host}.ca_file is no file of CA certificates", why=str(error)) from error
 
@@ -120,15 +121,3 @@ def _words(answer: Answer) -> str:
     """Return what Jenkins says of an error: its page without the markup, in a line."""
     text = re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", answer.body.decode("utf-8", "replace"))
     return " ".join(html.unescape(text).split())[:_SAID]
-
-
-def _innermost(error: BaseException) -> str:
-    """Return the reason at the bottom, without the addresses of objects that urllib3 prints."""
-    inner: Any = error
-    while True:
-        deeper = getattr(inner, "reason", None) or next((a for a in inner.args if isinstance(a, BaseException)), None)
-        if not isinstance(deeper, BaseException):
-            break
-        inner = deeper
-    text = str(inner)
-    return (text.split(": ", 1)[-1] if "object at 0x" in text else text)[:_SAID] or type(inner).__name__
