@@ -37,7 +37,7 @@ class Bridge implements Serializable {
             result = execute(folder, step, parameters)
             reports.publish(result, folder + '/reports')
         } finally {
-            reports.attempt('removal of ' + folder) { steps.dir(folder) { steps.deleteDir() } }
+            remove(folder, reports)
         }
         return conclude(result)
     }
@@ -62,6 +62,17 @@ class Bridge implements Serializable {
             steps.error('imagegate could not decide: ' + result.message)
         }
         return result
+    }
+
+    private void remove(String folder, Reports reports) {
+        Closure removal = { steps.dir(folder) { steps.deleteDir() } }
+        try {
+            reports.attempt('removal of ' + folder, removal)
+        } catch (Exception aborted) {
+            // An abort that falls on the removal passes through after it.
+            reports.attempt('removal of ' + folder, removal)
+            throw aborted
+        }
     }
 
     private Map execute(String folder, String step, Map parameters) {

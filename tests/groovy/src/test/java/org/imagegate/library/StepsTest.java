@@ -13,6 +13,7 @@ import com.lesfurets.jenkins.unit.MethodCall;
 import groovy.json.JsonOutput;
 import groovy.json.JsonSlurperClassic;
 import groovy.lang.Closure;
+import hudson.model.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException;
 import org.junit.Before;
 import org.junit.Rule;
 import org.junit.Test;
@@ -94,6 +96,12 @@ public class StepsTest extends BasePipelineTest {
                 return body.apply(new Object[] {argument});
             }
         });
+    }
+
+    /** Throws what a lambda may not: Groovy, which is called from, declares no exceptions. */
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> void throwAsItIs(Throwable any) throws T {
+        throw (T) any;
     }
 
     private Object shell(String script) {
@@ -244,6 +252,18 @@ public class StepsTest extends BasePipelineTest {
             throw new IllegalArgumentException("not ours to delete");
         });
         assertEquals("pass", ((Map<?, ?>) run("return checkImage(image: 'i')")).get("outcome"));
+    }
+
+    @Test
+    public void anAbortThatFallsOnTheRemovalPassesThroughAfterIt() {
+        step("deleteDir", List.of(), arguments -> {
+            if (files.put("deleted", "") == null) {
+                throwAsItIs(new FlowInterruptedException(Result.ABORTED, true, "Aborted by user"));
+            }
+            return files.put("deleted again", "");
+        });
+        assertThrows(FlowInterruptedException.class, () -> run("checkImage image: 'i'"));
+        assertTrue(files.containsKey("deleted again"));
     }
 
     @Test
