@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from imagegate.errors import ConfigError, UsageError
 from imagegate.jenkins.generate import stamp
+from imagegate.jenkins.kinds import KINDS, Kind
 from imagegate.jenkins.rendering import SHIPPED, Templates, template_of
-from imagegate.jenkins.teams import Repository, Stage, Team
+from imagegate.jenkins.teams import Teams
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 """What a value of a template may be: nothing that has a meaning in any of the files that it is written into."""
 _HIDDEN = {"gitignore": ".gitignore", "dockerignore": ".dockerignore"}
-_EXECUTABLE = (".sh",)
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """A kind of repository. stages: of its pipeline; policy: that its image must pass; on_base: it needs a base."""
-
-    summary: str
-    stages: tuple[Stage, ...]
-    policy: str = "application"
-    on_base: bool = True
-
-
-KINDS = {
-    "python-app": Kind(
-        "A Python application; its dependencies are copied in, from requirements.txt.",
-        (
-            Stage(
-                "Dependencies",
-                "mkdir -p vendor && python3 -m pip install --target vendor -r requirements.txt",
-                "before",
-            ),
-            Stage("Unit tests", "PYTHONPATH=vendor python3 -m unittest"),
-        ),
-    ),
-    "node-app": Kind(
-        "A Node.js application; its dependencies are copied in, from package-lock.json.",
-        (
-            Stage("Dependencies", "mkdir -p node_modules && npm ci --omit=dev", "before"),
-            Stage("Unit tests", "npm test"),
-        ),
-    ),
-    "base-image": Kind(
-        "A base image: a minimal Debian with packages of your choice.",
-        (Stage("Root file system", "./make-root.sh", "before"),),
-        "base-image",
-        on_base=False,
-    ),
-}
 
 
 class NewRepository(msgspec.Struct, frozen=True):
@@ -62,8 +26,11 @@ class NewRepository(msgspec.Struct, frozen=True):
     entry: dict[str, Any]
 
 
-def new_repository(kind: str, name: str, *, base: str, team: str, library: str) -> NewRepository:
-    """Return the files of a repository. base: empty for a base image. Raises UsageError, ConfigError."""
+def new_repository(kind: str, name: str, *, base: str, with_git: bool = False) -> NewRepository:
+    """Return the files of a repository, without its Jenkinsfile, and its entry. Raises UsageError, ConfigError.
+
+    base: of an application; a base image has none. with_git: its first commit is made already.
+    """
     found = KINDS.get(kind)
     if found is None:
         raise UsageError(f"there is no kind {kind!r}", hint=_nearest(kind))
@@ -74,45 +41,38 @@ def new_repository(kind: str, name: str, *, base: str, team: str, library: str) 
         "last": name.rpartition("/")[2],
         "base": base if found.on_base else "",
         "policy": found.policy,
+        "with_git": with_git,
     }
-    repository = _repository(found, name, team)
-    body = Templates().render(repository, Team(team, ("owner@example.com",), team, (repository,)), library)
-    files = _rendered(kind, values)
-    files["Jenkinsfile"] = stamp(body, template=template_of(repository), library=library)
-    return NewRepository(files, _entry(repository))
+    return NewRepository(_rendered(kind, values), _entry(found, name))
 
 
-def is_executable(path: str) -> bool:
-    """Whether a file is a program."""
-    return path.endswith(_EXECUTABLE)
+def jenkinsfile(teams: Teams, name: str, *, library: str, templates: Path | None = None) -> str:
+    """Return the Jenkinsfile of one of a teams file's repositories, stamped as `imagegate generate` does.
+
+    library: the ref where the file names none. templates: a site's own. Raises ConfigError.
+    """
+    team, repository = next((team, each) for team in teams.teams for each in team.repositories if each.name == name)
+    library = teams.library or library
+    body = Templates(templates).render(repository, team, library)
+    return stamp(body, template=template_of(repository), library=library)
 
 
-def _repository(kind: Kind, name: str, team: str) -> Repository:
-    tags: dict[str, Any] = {} if kind.on_base else {"tags": ["12"]}
-    return Repository(
-        name=name,
-        team=team,
-        images=({"to": name, **tags},),
-        choices={},
-        kind="application" if kind.on_base else "base",
-        stages=kind.stages,
-    )
-
-
-def _entry(repository: Repository) -> dict[str, Any]:
-    kind = {} if repository.kind == "application" else {"kind": repository.kind}
+def _entry(kind: Kind, name: str) -> dict[str, Any]:
+    image: dict[str, Any] = {"to": name} if kind.on_base else {"to": name, "tags": ["12"]}
     stages = [
         {"name": stage.name, "run": stage.run, **({"when": stage.when} if stage.when != "test" else {})}
-        for stage in repository.stages
+        for stage in kind.stages
     ]
-    return {"name": repository.name, **kind, "images": list(repository.images), "stages": stages}
+    return {"name": name, **({} if kind.on_base else {"kind": "base"}), "images": [image], "stages": stages}
 
 
-def _rendered(kind: str, values: dict[str, str]) -> dict[str, str]:
+def _rendered(kind: str, values: dict[str, Any]) -> dict[str, str]:
     """Return the files of a kind, by their paths; its own hide the common ones."""
-    from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
+    try:
+        from jinja2 import FileSystemLoader, StrictUndefined
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+    except ImportError as error:
+        raise UsageError("jinja2 is not installed", hint="pip install 'imagegate[admin]'") from error
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(SHIPPED / "new"),
         undefined=StrictUndefined,
@@ -120,6 +80,7 @@ def _rendered(kind: str, values: dict[str, str]) -> dict[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        autoescape=False,
     )
     files: dict[str, str] = {}
     for folder in ("common", kind):
