@@ -122,6 +122,17 @@ def test_what_must_be_given_is_not_given_by_nothing(tags: Any) -> None:
         invoke("promoteImage", image="r.example.com/a:evil@sha256:0", tags=tags, **{"from": "r.example.com"})
 
 
+def test_any_command_goes_by_its_settings_file() -> None:
+    words = arguments("imagegate", args=["check", "i"], config="strict.yaml", quiet=True)
+    assert words == ["--config=strict.yaml", "--quiet", "check", "i"]
+
+
+def test_a_number_that_is_no_longer_what_was_written_is_refused() -> None:
+    for name in ("tags", "to"):
+        with pytest.raises(UsageError, match=f"{name} must be .*put it in quotes"):
+            invoke("gateImage", **{"image": "i", "to": "t", name: 1.10})
+
+
 def test_a_null_is_a_parameter_that_was_not_given() -> None:
     assert arguments("gateImage", image="i", to="t", policy=None, dryRun=False) == ["gate", "--to=t", "--", "i"]
 

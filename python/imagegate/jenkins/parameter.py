@@ -73,6 +73,8 @@ def _unknown(step: str, name: str, known: Mapping[str, Parameter]) -> str:
 def _text(parameter: Parameter, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"a text, not {_described(value)}")
+    if isinstance(value, float):
+        raise ValueError(f"a text, not the number {value}, which has lost what was written; put it in quotes")
     text = str(value)
     if "\0" in text:
         raise ValueError("a text without NUL characters")

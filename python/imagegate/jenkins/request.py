@@ -78,9 +78,9 @@ def read_request(request: Request, environ: Mapping[str, str]) -> Invocation:
 def command_line(invocation: Invocation) -> list[str]:
     """Return the arguments for the command. Every value is one argument, whatever is in it."""
     values = invocation.values
-    if not invocation.step.verb:
-        return list(values["args"])
     options = [f"--config={values['config']}"] if values.get("config") else []
+    if not invocation.step.verb:
+        return [*options, *(["--quiet"] if values.get("quiet") else []), *values["args"]]
     options += invocation.step.verb
     positional: list[str] = []
     for parameter in invocation.step.all_parameters:

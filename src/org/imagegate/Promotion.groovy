@@ -26,10 +26,14 @@ class Promotion implements Serializable {
         // A controller that was not told its URL has none for a build either, and throws.
         String url = steps.env.JENKINS_URL ? job.absoluteUrl : ''
         Map result = staged + [promotionBuild: url]
-        if (verdict == 'pass' && job.result == 'SUCCESS') {
+        boolean same = job.buildVariables.IMAGEGATE_DIGEST == staged.digest
+        if (verdict == 'pass' && job.result == 'SUCCESS' && same) {
             return result
         }
         String why = job.fullDisplayName + ' ended as ' + job.result + (url ? ', see ' + url : '')
+        if (verdict == 'pass' && !same) {
+            why = job.fullDisplayName + ' did not promote ' + staged.digest
+        }
         return new Bridge(steps).conclude(result + [outcome: verdict == 'stop' ? 'stop' : 'undecided', message: why])
     }
 }
