@@ -70,7 +70,7 @@ def _described(parameter: Parameter) -> str:
     if parameter.variable:
         text += f" Default: `${parameter.variable}`" + (f", else {parameter.default}." if parameter.default else ".")
     elif parameter.default:
-        text += f" Default: {parameter.default}."
+        text += f" Default: {parameter.default}." if parameter.default != "." else " Default: '.'"
     return text
 
 
