@@ -1,6 +1,6 @@
 import org.imagegate.Pipeline
 
 /** See imagePipeline.txt. */
-Map call(Object parameters = [:]) {
-    return new Pipeline(this).run(parameters)
+Map call(Object parameters = [:], Object more = null) {
+    return new Pipeline(this).run([parameters, more])
 }

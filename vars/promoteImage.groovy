@@ -1,6 +1,6 @@
-import org.imagegate.Bridge
+import org.imagegate.Promotion
 
 /** See promoteImage.txt. */
-Map call(Object parameters = [:]) {
-    return new Bridge(this).run('promoteImage', parameters)
+Map call(Object parameters = [:], Object more = null) {
+    return new Promotion(this).promote([parameters, more])
 }

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.images import DEBIAN, Layout
 from tests.integration.controller import ROOT
 from tests.integration.site import EXAMPLES, Site
+from tests.integration.test_gate_line import root_digest
 from tests.integration.world import POLICY
 
 
@@ -76,6 +78,8 @@ def test_a_team_without_a_key_has_its_image_promoted_by_the_admins_job(keyless: 
     assert done["result"] == "SUCCESS", done["error"]
     keyless.assert_promoted("team/delegated", "1")
     assert [build["result"] for build in done["builds"]] == ["SUCCESS"]
+    assert "team/delegated:1 promoted, " in done["description"]
+    assert [badge["text"] for badge in done["badges"]] == ["gate: promoted"]
     assert not [step for step in done["steps"] if set(step["credentials"]) & {"notary-root", "notary-targets"}]
 
 
@@ -93,9 +97,32 @@ def test_what_the_admins_job_stops_is_stopped_for_the_team(keyless: Site) -> Non
     """
     done = keyless.controller.run(pipeline, jobs=promotion_job(keyless))
     assert done["result"] == "FAILURE"
-    assert "ended as UNSTABLE" in done["error"]
+    assert "team/refused:1 refused by /platform/promote: " in done["error"]
+    assert "team/refused:1 stopped (" in done["error"]
+    assert "team/refused:1 refused by /platform/promote" in done["description"]
     assert "could not decide" not in done["error"]
     assert keyless.tag("team/refused", "1") is None
+
+
+def test_the_admins_job_promotes_the_digest_that_it_is_told_an_index_too(keyless: Site) -> None:
+    layout = Layout(keyless.directory / "indices")
+    children = [
+        (name, layout.image([DEBIAN], config={"User": "app"}, architecture=name)) for name in ("amd64", "arm64")
+    ]
+    image = layout.name(layout.index(children), "both")
+    policy = keyless.directory / "index.json"
+    policy.write_text(json.dumps(POLICY))
+    settings = keyless.directory / "index.yaml"
+    settings.write_text(json.dumps({**keyless.settings, "policy": {"bundle": str(policy)}}))
+    gate = f"gateImage image: '{image}', to: 'team/index', tags: '1', promotion: 'delegated', allPlatforms: true"
+    pipeline = f"@Library('imagegate') _\nnode {{ {gate} }}"
+    environment = {**keyless.controller.environment, "IMAGEGATE_SITE_CONFIG": str(settings)}
+    job = {**promotion_job(keyless)["platform/promote"], "env": environment}
+    done = keyless.controller.run(
+        pipeline, jobs={"platform/promote": job}, env={"IMAGEGATE_SITE_CONFIG": str(settings)}, restart="never"
+    )
+    assert done["result"] == "SUCCESS", done["error"]
+    assert root_digest(image) == keyless.signed("team/index")["1"]
 
 
 def test_an_admins_job_that_could_not_decide_is_no_pass(keyless: Site) -> None:

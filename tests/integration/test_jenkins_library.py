@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -274,9 +275,85 @@ def test_one_of_several_images_that_is_stopped_does_not_keep_back_the_others(sit
     done = site.controller.run(pipeline, scm=str(workspace))
     assert done["result"] == "FAILURE"
     assert "several/bad:1 stopped" in done["error"]
-    assert any("after: [several/good]" in line for line in done["log"])
+    assert any("after: " in line and "several/good" in line and "several/bad" in line for line in done["log"])
     site.assert_promoted("several/good", "1")
     assert site.tag("several/bad", "1") is None
+
+
+AFTER = """
+    imagePipeline(
+        to: 'after/{name}', buildArgs: [REGISTRY: env.TRUSTED_REGISTRY], onStop: '{on_stop}',
+        after: {{ results ->
+            echo "after: ${{results.collect {{ name, each -> name + ' ' + each.outcome }}}}"
+            {then}
+        }},
+    )
+"""
+
+
+def bad_app(site: Site, name: str) -> Path:
+    workspace = site.directory / name
+    shutil.copytree(EXAMPLES / "simple-app", workspace)
+    file = workspace / "Dockerfile"
+    file.write_text(file.read_text().replace("USER app\n", "USER root\n"))
+    return workspace
+
+
+def test_what_after_does_hides_no_verdict(site: Site) -> None:
+    workspace = bad_app(site, "after-bad")
+    pipeline = AFTER.format(name="bad", on_stop="FAILURE", then="error 'of after'")
+    done = site.controller.run(pipeline, scm=str(workspace))
+    assert "after/bad:1 stopped" in done["error"]
+    assert any("after: [after/bad stop]" in line for line in done["log"])
+    assert any("after failed as well" in line and "of after" in line for line in done["log"])
+    done = site.controller.run(
+        pipeline.replace("error 'of after'", "nonesuch 'x'"), scm=str(workspace), restart="never"
+    )
+    assert "after/bad:1 stopped" in done["error"]
+
+
+def test_what_after_does_fails_a_build_that_was_good(site: Site) -> None:
+    pipeline = AFTER.format(name="good", on_stop="FAILURE", then="error 'of after'")
+    done = site.controller.run(pipeline, scm=str(EXAMPLES / "simple-app"), restart="never")
+    assert (done["result"], done["error"]) == ("FAILURE", "of after")
+
+
+def test_a_base_that_is_not_trusted_makes_the_build_unstable_where_that_is_asked(site: Site) -> None:
+    workspace = bad_app(site, "after-untrusted")
+    (workspace / "Dockerfile").write_text(f"FROM {site.trusted.host}/platform/none:1\nCOPY server.py /\nUSER app\n")
+    pipeline = AFTER.format(name="untrusted", on_stop="UNSTABLE", then="")
+    done = site.controller.run(pipeline, scm=str(workspace), restart="never")
+    assert done["result"] == "UNSTABLE", done["error"]
+    assert any("after: [after/untrusted stop]" in line for line in done["log"])
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"outcome": "pass", ', "", "null", '"pass"'])
+def test_a_damaged_result_is_no_pass_and_says_so(site: Site, text: str) -> None:
+    broken = site.directory / f"broken-{len(list(site.directory.glob('broken-*')))}"
+    broken.mkdir()
+    (broken / "imagegate").write_text(
+        f"#!/bin/sh\ntest \"$1\" != version || exec echo imagegate 0.1.0\nprintf '%s' '{text}' > \"$2/result.json\"\n"
+    )
+    (broken / "imagegate").chmod(0o755)
+    pipeline = "node { imagegate args: ['version'] }"
+    path = f"{broken}:{site.controller.environment['PATH']}"
+    done = site.controller.run(pipeline, env={"PATH": path}, restart="never")
+    assert done["result"] == "FAILURE"
+    assert "could not decide: the command" in done["error"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["imagePipeline(to: 'x') { }", "imagePipeline { }", "gateImage 'a', 'b'", "checkImage(['a'])"],
+)
+def test_parameters_without_names_are_told_so(site: Site, call: str) -> None:
+    done = site.controller.run(f"node {{ {call} }}", restart="never")
+    assert "takes its parameters by name" in done["error"]
+
+
+def test_a_source_of_a_megabyte_is_told_so(site: Site) -> None:
+    done = site.controller.run("node { imagegate args: ['version'], install: 'x' * 1000000 }", restart="never")
+    assert "install has 1000000 characters" in done["error"]
 
 
 def test_keys_from_a_credential_sign_what_they_can_and_are_gone_afterwards(site: Site, images: Images) -> None:

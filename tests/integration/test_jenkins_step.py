@@ -23,7 +23,8 @@ class Steps:
         self.number += 1
         directory = self.world.directory / f"step-{self.number}"
         directory.mkdir()
-        request = {"step": step, "version": __version__, "parameters": parameters}
+        keyless = parameters.get("promotion") == "delegated"
+        request = {"step": step, "version": __version__, "parameters": parameters, "keyless": keyless}
         (directory / "request.json").write_text(json.dumps(request))
         return directory
 
@@ -77,6 +78,9 @@ def test_what_is_staged_is_not_signed_and_the_other_job_promotes_it_by_its_diges
     delegated = {"promotion": "delegated", "staging": f"{world.staging.host}/waiting", "promotionJob": "/promote"}
     result, _ = steps.run("gateImage", image=image, to="step/delegated", tags="1.0", **delegated)
     assert result["outcome"] == "pass"
+    assert not result["description"]
+    assert result["delegated"]["pass"]["description"] == f"step/delegated:1.0 promoted, {root_digest(image)[7:19]}"
+    assert result["delegated"]["stop"]["description"] == "step/delegated:1.0 refused by /promote"
     assert result["staged"] == f"{world.staging.host}/waiting/step/delegated@{root_digest(image)}"
     assert world.tag("step/delegated") is None
     assert not world.notary_proxy.requests

@@ -18,15 +18,18 @@ from imagegate.config import NO_SETTINGS, RESERVED_VARIABLES
 from imagegate.errors import UsageError
 from imagegate.jenkins.catalogue import BINDINGS, BY_NAME, STEPS, Step
 from imagegate.jenkins.parameter import Kind
-from imagegate.jenkins.plan import default_tag, plan, slug
+from imagegate.jenkins.plan import default_tag, plan, report_id, slug
 from imagegate.jenkins.render import files
 from imagegate.jenkins.request import Request, command_line, decode, read_request
+from imagegate.jenkins.wording import in_parameters
 
 ROOT = Path(__file__).parents[2]
 
 
 def invoke(step: str, environ: dict[str, str] | None = None, **parameters: Any) -> Any:
-    return read_request(Request(step, __version__, parameters), environ or {})
+    environ = environ or {}
+    keyless = (parameters.get("promotion") or environ.get("IMAGEGATE_PROMOTION")) == "delegated"
+    return read_request(Request(step, __version__, parameters, keyless), environ)
 
 
 def arguments(step: str, **parameters: Any) -> list[str]:
@@ -186,6 +189,47 @@ def test_delegated_promotion_signs_nothing_and_needs_to_know_where() -> None:
     assert "--staging=s.example.com" in command_line(invoke("gateImage", site, image="i", to="t"))
 
 
+def test_what_only_the_admins_can_allow_is_refused_at_once() -> None:
+    site = {"IMAGEGATE_PROMOTION": "delegated", "IMAGEGATE_STAGING": "s.example.com", "IMAGEGATE_PROMOTION_JOB": "p"}
+    with pytest.raises(UsageError, match="overwriteTag cannot be asked for"):
+        invoke("gateImage", site, image="i", to="t", overwriteTag=True)
+    images = [{"to": "team/api", "overwriteTag": True}]
+    with pytest.raises(UsageError, match="image 1: overwriteTag cannot be asked for"):
+        plan(invoke("imagePipeline", site, images=images, tags="1"), {})
+
+
+def test_keys_are_not_bound_by_one_variable_and_used_by_another() -> None:
+    site = {"IMAGEGATE_PROMOTION": "delegated", "IMAGEGATE_STAGING": "s.example.com", "IMAGEGATE_PROMOTION_JOB": "p"}
+    request = Request("gateImage", __version__, {"image": "i", "to": "t"})
+    with pytest.raises(UsageError, match="IMAGEGATE_PROMOTION is a variable of the agent only"):
+        read_request(request, site)
+
+
+def test_values_in_one_text_are_apart_by_what_one_can_see() -> None:
+    tags = ["1.0", "2.0", "3\u30000", "4\xa0"]
+    assert invoke("gateImage", image="i", to="t", tags="1.0 2.0,\n3\u30000\t4\xa0").values["tags"] == tags
+
+
+def test_messages_name_parameters_where_the_command_names_options() -> None:
+    words = "it is released; ask for it by name with --overwrite-tag, or set NOTARY_ROOT_PASSPHRASE (--policy-x)"
+    told = "it is released; ask for it by name with `overwriteTag`, or set `notaryRootPassphrase` (--policy-x)"
+    assert in_parameters(words, BY_NAME["gateImage"]) == told
+    assert in_parameters(words, BY_NAME["imagegate"]) == words
+    login = in_parameters(
+        "r.example.com asks for a login. Log in with `docker login r.example.com`.", BY_NAME["gateImage"]
+    )
+    assert "docker login" not in login
+    assert "registryCredentials" in login
+
+
+@given(st.from_regex(r"[a-c-]{1,4}(/[a-c-]{1,4}){0,2}", fullmatch=True), st.booleans(), st.data())
+def test_no_two_repositories_share_the_id_of_their_reports(one: str, check: bool, data: st.DataObject) -> None:
+    near = st.sampled_from([one.replace("/", "-"), one.replace("-", "/"), f"check-{one}", f"check/{one}", one])
+    other, other_check = data.draw(near), data.draw(st.booleans())
+    if (one, check) != (other, other_check):
+        assert report_id(one, check=check) != report_id(other, check=other_check)
+
+
 def test_a_plan_builds_tests_and_gates_each_image() -> None:
     (only,) = plan(invoke("imagePipeline", to="team/app", context="app", policy="application"), {"BUILD_NUMBER": "7"})
     assert only.name == "team/app"
@@ -225,7 +269,9 @@ def test_what_is_wrong_with_an_image_of_several_is_told_with_its_number() -> Non
     with pytest.raises(UsageError) as raised:
         plan(invoke("imagePipeline", images=images), {"BUILD_NUMBER": "1"})
     assert "image 2: there is no parameter 'too'; did you mean 'to'?" in str(raised.value)
-    with pytest.raises(UsageError, match="two images have the name team/api"):
+    with pytest.raises(UsageError, match="image 1: test is for all: put it beside `images`"):
+        plan(invoke("imagePipeline", images=[{"to": "t", "test": {"closure": True}}]), {"BUILD_NUMBER": "1"})
+    with pytest.raises(UsageError, match="two images have the name team/api; give each a reportName"):
         plan(invoke("imagePipeline", images=[images[0], images[2]]), {"BUILD_NUMBER": "1"})
 
 

@@ -90,7 +90,8 @@ def promote(
     """Gate an image that is named by its digest.
 
     For the job that holds the signing key and is told a digest by somebody else. It always evaluates: what others say
-    about an image is no evidence, and the cache makes it cheap. With --from, and no --to, the job can be told an image
+    about an image is no evidence, and the cache makes it cheap. An index is promoted whole, unless --platform takes one
+    image of it. With --from, and no --to, the job can be told an image
     and tags by anybody: whoever may push into a repository there may ask for it to be promoted, to nowhere else.
     """
     if not isinstance(image, RegistryRef) or image.digest is None:
@@ -100,7 +101,9 @@ def promote(
         )
     path = _path_below(origin, image.repository) if origin else image.repository.name
     promotion = Promotion(app.factory.trusted_repository(to or path), _tags(image, tags), overwrite_tag)
-    return _run(app, image, promotion, dockerfile, all_platforms, outputs)
+    # The digest that was asked for is the one to promote: an index whole, unless one of its platforms is asked for.
+    whole = all_platforms or "platform" not in app.flags
+    return _run(app, image, promotion, dockerfile, whole, outputs)
 
 
 def _run(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagegate.cli.app import App
+from imagegate.errors import UsageError
 from imagegate.model import Verdict
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _run(directory: Path) -> StepResult:
 
     name = ""
     try:
-        request = decode((directory / REQUEST).read_bytes())
+        request = decode(_request(directory))
         name = request.step
         invocation = read_request(request, os.environ)
         if name == "imagePipeline":
@@ -82,6 +83,15 @@ def _run(directory: Path) -> StepResult:
     except ImagegateError as error:
         click.echo(f"imagegate: {error}", err=True)
         return StepResult(step=name, outcome=Verdict.UNDECIDED, exit_code=2, message=printable(str(error)))
+
+
+def _request(directory: Path) -> bytes:
+    try:
+        return (directory / REQUEST).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{directory} is no directory of a step", why=str(error), hint="Only the Jenkins library runs `step`."
+        ) from error
 
 
 def _invoke(invocation: Invocation, arguments: list[str], directory: Path) -> StepResult:
@@ -103,19 +113,19 @@ def _invoke(invocation: Invocation, arguments: list[str], directory: Path) -> St
 
 def _reports(invocation: Invocation) -> Reports | None:
     """Return where the reports of a verdict go, None for a step without one, or when they are not wanted."""
-    from imagegate.jenkins.plan import slug
+    from imagegate.jenkins.plan import report_id
     from imagegate.jenkins.result import Reports
 
     if "publish" not in {parameter.name for parameter in invocation.step.parameters} or not invocation.flag("publish"):
         return None
     # Without the tag: Jenkins compares the reports of one build with the same report of the build before.
     name = invocation.text("reportName") or _subject(invocation)
-    kind = {"checkImage": "check-"}.get(invocation.step.name, "")
-    identifier = f"imagegate-{kind}{slug(name.replace('/', '-'))}"
+    check = invocation.step.name == "checkImage"
+    identifier = report_id(name, check=check)
     folder = f"imagegate/{identifier.removeprefix('imagegate-')}"
     return Reports(
         id=identifier,
-        name=f"imagegate{' check' if kind else ''}: {name}",
+        name=f"imagegate{' check' if check else ''}: {name}",
         folder=folder,
         junit=f"{folder}/{_FILES['junit']}",
         issues=f"{folder}/{_FILES['warnings-ng']}",

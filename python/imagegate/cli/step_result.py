@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from imagegate.build.builder import BuiltImage
 from imagegate.cli.main import End
 from imagegate.gate import Outcome
-from imagegate.jenkins.result import ImageVerdict, Reports, StepResult
+from imagegate.jenkins.result import ImageVerdict, Reports, StepResult, Told
+from imagegate.jenkins.wording import in_parameters
 from imagegate.model import Evaluation, Verdict
 from imagegate.report.context import counts, ordered, subject
 from imagegate.report.escape import line
@@ -32,7 +35,7 @@ def result(invocation: Invocation, end: End, document: Any, reports: Reports | N
         "step": invocation.step.name,
         "outcome": outcome,
         "exit_code": end.code,
-        "message": printable(end.words) or _WORDS[outcome],
+        "message": printable(in_parameters(end.words, invocation.step)) or _WORDS[outcome],
         "on_stop": invocation.text("onStop") if "onStop" in given else "FAILURE",
         "promotion_job": invocation.text("promotionJob") if "promotionJob" in given else "",
         "publish": reports is not None,
@@ -73,13 +76,24 @@ def _promotion(invocation: Invocation, outcome: Outcome) -> dict[str, Any]:
         "staged": outcome.staged,
     }
     facts["tags"] = record.tags if record else tuple(dict.fromkeys(map(_tag, outcome.evaluations)))
+    names = ", ".join(f"{repository}:{tag}" for tag in facts["tags"])
+    promoted = Told(
+        printable(f"{names} is {digest}: promoted, signed and verified"),
+        f"{_short(names)} promoted, {digest[7:][:_SHORT]}",
+        "promoted",
+    )
     if record:
-        names = ", ".join(f"{repository}:{tag}" for tag in record.tags)
-        facts["message"] = printable(f"{names} is {digest}: promoted, signed and verified")
-        facts["description"] = f"{_short(names)} promoted, {digest[7:][:_SHORT]}"
-        facts["badge"] = "promoted"
+        facts |= msgspec.structs.asdict(promoted)
     elif outcome.staged:
-        facts["message"] = f"passed; {outcome.staged} is to be promoted by {invocation.text('promotionJob')}"
+        job = invocation.text("promotionJob")
+        facts |= {"message": f"passed; {outcome.staged} is to be promoted by {job}", "description": "", "badge": ""}
+        facts["delegated"] = {
+            Verdict.PASS: promoted,
+            Verdict.STOP: Told(printable(f"{names} refused by {job}"), f"{_short(names)} refused by {job}", "refused"),
+            Verdict.UNDECIDED: Told(
+                printable(f"{names} not promoted by {job}"), f"{_short(names)} not promoted by {job}", "undecided"
+            ),
+        }
     return facts
 
 
@@ -127,4 +141,9 @@ def _image(evaluation: Evaluation) -> ImageVerdict:
 
 def _short(names: str) -> str:
     """Return image names without their registries, and not too many: a description is one short line."""
-    return shortened(line(", ".join(each.partition("/")[2] or each for each in names.split(", "))), _LINE)
+    return shortened(line(", ".join(map(_without_registry, names.split(", ")))), _LINE)
+
+
+def _without_registry(name: str) -> str:
+    first, _, rest = name.partition("/")
+    return rest if rest and ("." in first or ":" in first or first == "localhost") else name

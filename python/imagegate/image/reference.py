@@ -57,7 +57,8 @@ def parse_repository(text: str, default_registry: str = DEFAULT_REGISTRY) -> Rep
     """
     reference = _parse_registry(text, default_tag="", default_registry=default_registry)
     if reference.tag or reference.digest:
-        raise InvalidReference(f"{text!r} is more than a repository", hint=f"Write {reference.repository}.")
+        alone = ", and the tag by itself" if reference.tag else ""
+        raise InvalidReference(f"{text!r} is more than a repository", hint=f"Write {reference.repository}{alone}.")
     return reference.repository
 
 

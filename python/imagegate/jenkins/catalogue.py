@@ -203,12 +203,21 @@ STEPS = (
         (
             *_PIPELINE_ONE,
             Parameter("images", Kind.IMAGES, "Several images: a map each, with any of the parameters above."),
-            Parameter("inParallel", FLAG, "Whether several images are built and gated at once.", default="false"),
+            Parameter(
+                "inParallel",
+                FLAG,
+                "Build and gate several images at once. In order, the first that fails the build is the last.",
+                default="false",
+            ),
             Parameter("agent", TEXT, "Label of the agent to take, where the step does not run on one already."),
             Parameter("checkout", FLAG, "Whether to check out `scm`. Default: when the step takes the agent itself."),
             Parameter("before", Kind.CLOSURE, "Runs after the checkout."),
             Parameter("test", Kind.CLOSURE, "Runs after each build, before the gate; is given the image as a map."),
-            Parameter("after", Kind.CLOSURE, "Runs at the end, whatever it was; is given the results by repository."),
+            Parameter(
+                "after",
+                Kind.CLOSURE,
+                "Runs at the end, whatever it was; is given the results so far, by `reportName`.",
+            ),
             Parameter(
                 "pullRequests",
                 TEXT,
@@ -232,6 +241,7 @@ STEPS = (
                 "names", TEXTS, "Names for the image in the Docker engine.", option="--tag", required=True, words=True
             ),
             _PLATFORM,
+            _REPORTING[0],
         ),
         _READ,
         "def image = buildImage(names: 'app:dev', context: 'app')",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+
+_BETWEEN = re.compile(r"[ \t\r\n,]+")
+"""What is between the values in one text. Other white space, which nobody sees, is an error of the value."""
 
 
 class Kind(StrEnum):
@@ -91,7 +95,7 @@ def _texts(parameter: Parameter, value: Any) -> list[str]:
     if isinstance(value, dict | bool):
         raise ValueError(f"a text or a list of texts, not {_described(value)}")
     text = _text(parameter, value)
-    return text.replace(",", " ").split() if parameter.words else [text]
+    return [word for word in _BETWEEN.split(text) if word] if parameter.words else [text]
 
 
 def _flag(_: Parameter, value: Any) -> bool:

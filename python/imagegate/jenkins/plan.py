@@ -17,7 +17,10 @@ from imagegate.errors import UsageError
 from imagegate.image.reference import parse_repository
 from imagegate.jenkins.catalogue import BY_NAME, IMAGE_PARAMETERS
 from imagegate.jenkins.parameter import read
-from imagegate.jenkins.request import Invocation
+from imagegate.jenkins.request import NO_OVERWRITE, Invocation
+
+_OF_ALL = {each.name for each in BY_NAME["imagePipeline"].all_parameters} - {each.name for each in IMAGE_PARAMETERS}
+"""What cannot differ from image to image."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -43,17 +46,26 @@ def plan(invocation: Invocation, environ: Mapping[str, str]) -> tuple[PlannedIma
     """
     top = invocation.values
     shared = {name: value for name, value in top.items() if name not in ("images", "before", "test", "after")}
-    planned, problems = [], []
+    planned: list[PlannedImage] = []
+    problems: list[str] = []
     for number, given in enumerate(top.get("images", [{}]), 1):
+        misplaced = [name for name in given if name in _OF_ALL]
+        problems += (f"imagePipeline, image {number}: {name} is for all: put it beside `images`" for name in misplaced)
+        given = {name: value for name, value in given.items() if name not in misplaced}
         own, wrong = read(f"imagePipeline, image {number}", IMAGE_PARAMETERS, given)
         problems += wrong
         values = {**shared, **own}
         if not values.get("to"):
             problems.append(f"imagePipeline, image {number}: to is missing: the repository to promote into")
+        if own.get("overwriteTag") and shared.get("promotion") == "delegated":
+            problems.append(f"imagePipeline, image {number}: {NO_OVERWRITE}")
         if not problems:
             planned.append(_planned(values, invocation.text("pullRequests"), environ))
     names = [each.name for each in planned]
-    problems += (f"imagePipeline: two images have the name {name}" for name in {n for n in names if names.count(n) > 1})
+    problems += (
+        f"imagePipeline: two images have the name {name}; give each a reportName"
+        for name in {n for n in names if names.count(n) > 1}
+    )
     if problems:
         raise UsageError("\n  ".join(problems))
     return tuple(planned)
@@ -95,10 +107,20 @@ def default_tag(environ: Mapping[str, str]) -> str:
     return f"{slug(branch)}-{number}" if branch else number
 
 
-def slug(text: str, length: int = 80) -> str:
-    """Return text as part of a tag or file name; what had to be changed gets a short hash, so that none collide."""
+def report_id(repository: str, *, check: bool) -> str:
+    """Return the id of a repository's reports, no other's: one in which `-` could be `/`, or a kind, gets a hash."""
+    kind = "check-" if check else ""
+    plain = "-" not in repository and repository.partition("/")[0] != "check"
+    return f"imagegate-{kind}" + (slug(repository.replace("/", "-")) if plain else slug(repository, marked=True))
+
+
+def slug(text: str, length: int = 80, *, marked: bool = False) -> str:
+    """Return text as part of a tag or file name; what had to be changed gets a short hash, so that none collide.
+
+    marked: also what had not.
+    """
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:length]
-    if plain == text:
+    if plain == text and not marked:
         return plain
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return f"{plain}-{digest}" if plain else digest

@@ -12,13 +12,19 @@ from imagegate.errors import UsageError
 from imagegate.jenkins.catalogue import BY_NAME, Step
 from imagegate.jenkins.parameter import Kind, Parameter, read
 
+NO_OVERWRITE = "overwriteTag cannot be asked for where another job promotes: its admins say what may move"
+
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`request.json` as the library writes it. version: the library's, which must be the command's."""
+    """`request.json` as the library writes it. version: the library's, which must be the command's.
+
+    keyless: whether another job signs, as the library saw it when it chose what to bind.
+    """
 
     step: str
     version: str
     parameters: dict[str, Any]
+    keyless: bool = False
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -69,6 +75,14 @@ def read_request(request: Request, environ: Mapping[str, str]) -> Invocation:
             f"{step.name}: {name} is missing, which `promotion: delegated` needs"
             for name in ("staging", "promotionJob")
             if not values.get(name)
+        )
+        if values.get("overwriteTag"):
+            problems.append(f"{step.name}: {NO_OVERWRITE}")
+    promotes = any(parameter.name == "promotion" for parameter in parameters)
+    if promotes and request.keyless != (values.get("promotion") == "delegated"):
+        problems.append(
+            "IMAGEGATE_PROMOTION is a variable of the agent only, so that keys were bound before it was seen; "
+            "set it in Jenkins: globally, for the folder, or in the pipeline's environment"
         )
     if problems:
         raise UsageError("\n  ".join(problems))

@@ -33,12 +33,21 @@ class ImageVerdict(msgspec.Struct, frozen=True):
     allowlisted: int
 
 
+class Told(msgspec.Struct, frozen=True):
+    """How an end is told: in the log, in the build's description, beside the build."""
+
+    message: str
+    description: str
+    badge: str
+
+
 class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="imagegate/step/1"):
     """How a step ended.
 
     outcome: `undecided` is an error, whatever the reason. message: one line for the build's log. description: for the
     build's description; badge: the same in a word or two. image: what to go on with: the image that was built, or
-    `repository@digest`. staged: where the promotion job finds it. on_stop, publish: what the library is to do.
+    `repository@digest`. staged: where the promotion job finds it; delegated: how that job's end is told,
+    by its outcome. on_stop, publish: what the library is to do.
     plan: of `imagePipeline`. document: what the command printed with `--json`, where that is short.
     """
 
@@ -55,6 +64,7 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     images: tuple[ImageVerdict, ...] = ()
     reports: Reports | None = None
     staged: str = ""
+    delegated: dict[str, Told] = {}
     promotion_job: str = ""
     on_stop: str = "FAILURE"
     publish: bool = False

@@ -19,12 +19,17 @@ class Bridge implements Serializable {
         this.steps = steps
     }
 
-    /**
-     * Runs a step of the catalogue and returns its result, as `imagegate step` writes it.
-     *
-     * Fails the build when it could not be decided; when it was stopped, as `onStop` says. An abort passes through.
-     */
+    /** Runs a step of the catalogue, and lets the build go on, or end, as its result says. */
     Map run(String step, Object given) {
+        return conclude(ask(step, given))
+    }
+
+    /**
+     * Runs a step of the catalogue, publishes its reports, and returns its result, as `imagegate step` writes it.
+     *
+     * What keeps the command from running at all fails the build. An abort passes through.
+     */
+    Map ask(String step, Object given) {
         Map parameters = named(step, given)
         if (!steps.isUnix()) {
             steps.error('imagegate runs on Linux agents; this one is not')
@@ -39,15 +44,19 @@ class Bridge implements Serializable {
         } finally {
             remove(folder, reports)
         }
-        return conclude(result)
+        return result
     }
 
-    /** Returns a step's parameters; one that was not given them by name says so. */
+    /** Returns a step's parameters. given: them, or all arguments of a step; what has no name says so. */
     Map named(String step, Object given) {
-        if (!(given instanceof Map)) {
-            steps.error(step + ' takes its parameters by name, such as: ' + step + '(name: value)')
+        if (given instanceof Map) {
+            return (Map) given
         }
-        return (Map) given
+        List arguments = (List) given
+        if (arguments[1] != null || !(arguments[0] instanceof Map)) {
+            steps.error(step + ' takes its parameters by name, closures too, such as: ' + step + '(name: value)')
+        }
+        return (Map) arguments[0]
     }
 
     /** Lets the build go on, or end, as a result says. Anything but a pass and a stop is undecided. */
@@ -79,7 +88,8 @@ class Bridge implements Serializable {
         Map catalogue = parse(steps.libraryResource('org/imagegate/steps.json'))
         write(folder, 'bootstrap.sh', steps.libraryResource('org/imagegate/bootstrap.sh'))
         write(folder, 'container.sh', steps.libraryResource('org/imagegate/container.sh'))
-        Map request = [step: step, version: catalogue.version, parameters: plain(parameters)]
+        Map request = [step: step, version: catalogue.version, keyless: keyless(parameters)]
+        request.parameters = plain(parameters)
         write(folder, 'request.json', JsonOutput.toJson(request))
         return (Map) steps.withEnv(environment(folder, catalogue.version, parameters.install)) {
             bootstrap(folder)
@@ -107,7 +117,13 @@ class Bridge implements Serializable {
         if (!steps.fileExists(file)) {
             return [outcome: 'undecided', message: 'the command ended with code ' + status + ' and left no result']
         }
-        Map result = parse(steps.readFile(file: file, encoding: 'UTF-8'))
+        String text = steps.readFile(file: file, encoding: 'UTF-8')
+        Map result = [:]
+        try {
+            result = parse(text) ?: [:]
+        } catch (Exception unreadable) {
+            return [outcome: 'undecided', message: 'the command left no readable result: ' + unreadable.message]
+        }
         if (result.exitCode != status) {
             return [outcome: 'undecided', message: 'the command ended with code ' + status + ', not as its result says']
         }
@@ -116,10 +132,14 @@ class Bridge implements Serializable {
 
     private List environment(String folder, String version, Object install) {
         String reference = steps.env.'library.imagegate.version' ?: ''
+        String source = install ?: steps.env.IMAGEGATE_INSTALL ?: 'index'
+        if (source.length() > 4096) {
+            steps.error('imagegate could not decide: install has ' + source.length() + ' characters, more than 4096')
+        }
         return [
             variable('IMAGEGATE_STEP', folder),
             variable('IMAGEGATE_VERSION', version),
-            variable('IMAGEGATE_INSTALL', install ?: steps.env.IMAGEGATE_INSTALL ?: 'index'),
+            variable('IMAGEGATE_INSTALL', source),
             variable('IMAGEGATE_REF', reference),
         ]
     }
@@ -131,8 +151,7 @@ class Bridge implements Serializable {
 
     /** Returns what is bound around the one call that needs it: what was named, else what the site names. */
     private List bindings(Map catalogue, String step, Map parameters) {
-        boolean delegated = (parameters.promotion ?: steps.env.IMAGEGATE_PROMOTION) == 'delegated'
-        Map wanted = catalogue.steps[step == 'gateImage' && delegated ? 'gateImage, delegated' : step]
+        Map wanted = catalogue.steps[step == 'gateImage' && keyless(parameters) ? 'gateImage, delegated' : step]
         List names = wanted.keySet() as List
         List bound = []
         for (int i = 0; i < names.size(); i++) {
@@ -143,6 +162,11 @@ class Bridge implements Serializable {
             }
         }
         return bound
+    }
+
+    /** Says whether another job signs. An agent whose own variables say otherwise is refused by the command. */
+    private boolean keyless(Map parameters) {
+        return (parameters.promotion ?: steps.env.IMAGEGATE_PROMOTION) == 'delegated'
     }
 
     private Object withCredentials(List bound, Closure body) {

@@ -26,6 +26,7 @@ class Pipeline implements Serializable {
     private Map onAgent(Map parameters, boolean checkout) {
         Map planned = new Bridge(steps).run('imagePipeline', parameters)
         Map results = [:]
+        boolean whole = false
         try {
             if (checkout) {
                 steps.stage('Checkout') { steps.checkout(steps.scm) }
@@ -38,17 +39,34 @@ class Pipeline implements Serializable {
             } else {
                 inOrder(planned.plan, parameters, results)
             }
+            whole = true
         } finally {
             if (parameters.after) {
-                parameters.after.call(results)
+                finish(parameters.after, results, whole)
             }
         }
         return results
     }
 
+    /** Calls `after`. whole: whether nothing failed before; otherwise that is what the build ends by, not this. */
+    private void finish(Object after, Map results, boolean whole) {
+        if (whole) {
+            after.call(results)
+            return
+        }
+        try {
+            after.call(results)
+        } catch (Exception | NoSuchMethodError failed) {
+            if (failed.class.simpleName == 'FlowInterruptedException') {
+                throw failed
+            }
+            steps.echo('imagegate: after failed as well: ' + failed)
+        }
+    }
+
     private void inOrder(List images, Map parameters, Map results) {
         for (int i = 0; i < images.size(); i++) {
-            results[images[i].name] = one(images[i], parameters)
+            one(images[i], parameters, results)
         }
     }
 
@@ -56,25 +74,33 @@ class Pipeline implements Serializable {
         Map branches = [:]
         for (int i = 0; i < images.size(); i++) {
             Map image = images[i]
-            branches[image.name] = { results[image.name] = one(image, parameters) }
+            branches[image.name] = { one(image, parameters, results) }
         }
         steps.parallel(branches)
     }
 
-    private Map one(Map image, Map parameters) {
+    private void one(Map image, Map parameters, Map results) {
+        Bridge bridge = new Bridge(steps)
         Map built = [:]
-        Map result = [:]
         steps.stage('Build ' + image.name) {
-            built = new Bridge(steps).run(image.build.step, image.build.parameters)
+            built = bridge.ask(image.build.step, image.build.parameters)
+            if (built.outcome != 'pass') {
+                results[image.name] = built
+            }
+            bridge.conclude(built)
+        }
+        if (built.outcome != 'pass') {
+            return
         }
         if (parameters.test) {
             steps.stage('Test ' + image.name) { parameters.test.call(built) }
         }
         steps.stage('Gate ' + image.name) {
             Map wanted = image.gate.parameters + [image: built.image]
-            result = image.gate.step == 'gateImage' ? new Promotion(steps).gate(wanted)
-                : new Bridge(steps).run(image.gate.step, wanted)
+            Map result = image.gate.step == 'gateImage' ? new Promotion(steps).ask(wanted)
+                : bridge.ask(image.gate.step, wanted)
+            results[image.name] = result
+            bridge.conclude(result)
         }
-        return result
     }
 }

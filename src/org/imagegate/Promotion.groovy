@@ -10,10 +10,20 @@ class Promotion implements Serializable {
         this.steps = steps
     }
 
-    /** Gates an image and returns the result. */
-    Map gate(Object parameters) {
-        Map result = new Bridge(steps).run('gateImage', parameters)
+    /** Gates an image, has it promoted by the other job where that signs, and returns the result. */
+    Map ask(Object parameters) {
+        Map result = new Bridge(steps).ask('gateImage', parameters)
         return result.staged ? delegate(result) : result
+    }
+
+    /** Gates an image that another job staged, and leaves word for that job in this build's variables. */
+    Map promote(Object parameters) {
+        Bridge bridge = new Bridge(steps)
+        Map result = bridge.ask('promoteImage', parameters)
+        steps.env.IMAGEGATE_DIGEST = result.digest ?: ''
+        steps.env.IMAGEGATE_MESSAGE = result.message
+        steps.env.IMAGEGATE_VERDICT = result.outcome
+        return bridge.conclude(result)
     }
 
     /** Has the promotion job evaluate again, sign and tag what was staged. It is told a digest, and what to call it. */
@@ -22,18 +32,22 @@ class Promotion implements Serializable {
             steps.string(name: 'IMAGE', value: staged.staged),
             steps.string(name: 'TAGS', value: staged.tags.join(' ')),
         ])
-        String verdict = job.buildVariables.IMAGEGATE_VERDICT
+        Map left = job.buildVariables
         // A controller that was not told its URL has none for a build either, and throws.
         String url = steps.env.JENKINS_URL ? job.absoluteUrl : ''
-        Map result = staged + [promotionBuild: url]
-        boolean same = job.buildVariables.IMAGEGATE_DIGEST == staged.digest
-        if (verdict == 'pass' && job.result == 'SUCCESS' && same) {
-            return result
-        }
-        String why = job.fullDisplayName + ' ended as ' + job.result + (url ? ', see ' + url : '')
-        if (verdict == 'pass' && !same) {
+        String why = left.IMAGEGATE_MESSAGE ?: job.fullDisplayName + ' ended as ' + job.result
+        String outcome = 'undecided'
+        if (left.IMAGEGATE_VERDICT == 'stop') {
+            outcome = 'stop'
+        } else if (left.IMAGEGATE_VERDICT == 'pass' && left.IMAGEGATE_DIGEST != staged.digest) {
             why = job.fullDisplayName + ' did not promote ' + staged.digest
+        } else if (left.IMAGEGATE_VERDICT == 'pass' && job.result == 'SUCCESS') {
+            outcome = 'pass'
         }
-        return new Bridge(steps).conclude(result + [outcome: verdict == 'stop' ? 'stop' : 'undecided', message: why])
+        Map told = staged.delegated[outcome]
+        String message = told.message + (outcome == 'pass' ? '' : ': ' + why + (url ? ', see ' + url : ''))
+        Map result = staged + told + [outcome: outcome, message: message, promotionBuild: url]
+        new Reports(steps).tell(result)
+        return result
     }
 }

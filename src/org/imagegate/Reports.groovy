@@ -15,6 +15,11 @@ class Reports implements Serializable {
         if (result.publish) {
             steps.dir(folder) { publishFiles(result.reports) }
         }
+        tell(result)
+    }
+
+    /** Tells how a result ended, beside the build. */
+    void tell(Map result) {
         if (result.description) {
             describe(result.description)
         }
@@ -52,7 +57,7 @@ class Reports implements Serializable {
 
     private void describe(String text) {
         String before = steps.currentBuild.description ?: ''
-        if (!before.contains(text)) {
+        if (!(before.split('; ') as List).contains(text)) {
             steps.currentBuild.description = before ? before + '; ' + text : text
         }
     }

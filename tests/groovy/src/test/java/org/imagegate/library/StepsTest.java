@@ -158,7 +158,7 @@ public class StepsTest extends BasePipelineTest {
         for (String step : List.of("gateImage", "imagePipeline", "verifyImage")) {
             for (String given : List.of("'x'", "7")) {
                 Exception failed = assertThrows(IllegalStateException.class, () -> run(step + "(" + given + ")"));
-                assertEquals(step + " takes its parameters by name, such as: " + step + "(name: value)",
+                assertEquals(step + " takes its parameters by name, closures too, such as: " + step + "(name: value)",
                     failed.getMessage());
             }
         }
