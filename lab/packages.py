@@ -30,6 +30,9 @@ COMMANDS = {
     "busybox": "busybox-static",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
+    "composer": "composer",
+    "rpm": "rpm",
+    "ruby": "ruby",
 }
 """Command to the package that has it."""
 

@@ -26,9 +26,9 @@ def import_(app: App, paths: tuple[Path, ...]) -> None:
     Records join those that are there; of two with one id the later modified wins. Readers keep the old state until
     the whole import is done.
     """
-    from imagegate.vulnerability.importer import import_osv
+    from imagegate.vulnerability.importer import import_files
 
-    report = import_osv(paths, app.factory.database_file, now=datetime.now(UTC), progress=app.progress)
+    report = import_files(paths, app.factory.database_file, now=datetime.now(UTC), progress=app.progress)
     if app.as_json:
         app.print_json("import", {"import": report})
         return
