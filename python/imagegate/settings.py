@@ -75,6 +75,8 @@ class AnalysisSettings(_Section, frozen=True):
     """
 
     catalogers: Literal["auto", "native", "syft"] = "auto"
+    lock_files: bool = False
+    """Whether what lock files ask for counts as packages, installed or not."""
     retrieve: tuple[str, ...] = ("/etc/passwd",)
     retrieve_max_size: int = 1024**2
     secrets: dict[str, str] = {}

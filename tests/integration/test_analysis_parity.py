@@ -93,13 +93,13 @@ def layout(work_dir: Path, debian: Path, application: Path) -> Path:
     return target
 
 
-def natively(layout: Path, cache: Path) -> Analysis:
+def natively(layout: Path, cache: Path, *, lock_files: bool = False) -> Analysis:
     with LayoutSource(LayoutRef(str(layout)), Limits()) as source:
         resolved = resolve(source, platform=Platform(), all_platforms=False, limits=Limits())
         return analyze(
             resolved.images[0],
             source,
-            settings=AnalysisSettings(catalogers="native"),
+            settings=AnalysisSettings(catalogers="native", lock_files=lock_files),
             limits=Limits(),
             store=LayerStore(cache),
             progress=NoProgress(),

@@ -38,7 +38,7 @@ def named(analysis: Analysis) -> set[tuple[str, str, str]]:
     return {(package.type.value, package.name, package.version) for package in analysis.packages}
 
 
-def test_formats_without_a_native_cataloger_are_found(tmp_path: Path) -> None:
+def test_formats_that_syft_reads_and_native_ones_are_found_together(tmp_path: Path) -> None:
     war = jar(**{"WEB-INF/lib/log4j-core-2.14.1.jar": maven("org.apache.logging.log4j", "log4j-core", "2.14.1")})
     found = analysed(
         tmp_path,
@@ -75,6 +75,14 @@ def test_go_programs_are_known_by_their_content(tmp_path: Path) -> None:
     content = syft._executable().read_bytes()  # syft itself is a Go program.
     found = analysed(tmp_path, tar(file("app/tool", content, mode=0o755)))
     assert any(package.type is PackageType.GO and package.name == "stdlib" for package in found.packages)
+
+
+def test_a_berkeley_db_in_which_syft_finds_nothing_is_an_error(tmp_path: Path) -> None:
+    """syft itself ends well when it cannot read one."""
+    layer = tar(file("var/lib/rpm/Packages", bytes(12) + (0x061561).to_bytes(4, "little") + bytes(500)))
+    with pytest.raises(AnalysisError, match="syft finds no packages in it"):
+        analysed(tmp_path, layer)
+    assert named(analysed(tmp_path, layer, tar(file("var/lib/rpm/.wh.Packages")))) == set()
 
 
 def test_without_foreign_files_syft_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,9 @@ def seconds(most: float) -> Iterator[None]:
     assert time.process_time() - start < most
 
 
-@pytest.mark.parametrize("path", ["/var/lib/dpkg/status", "/x/a.dist-info/METADATA", "/package.json"])
+@pytest.mark.parametrize(
+    "path", ["/var/lib/dpkg/status", "/x/a.dist-info/METADATA", "/package.json", "/specifications/a-1.gemspec"]
+)
 @pytest.mark.parametrize(
     "content",
     [
@@ -86,7 +88,7 @@ def test_a_mark_across_two_chunks_is_seen(cut: int) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/app/x.jar", True), ("/lib/apk/db/installed", True), ("/var/lib/rpm/rpmdb.sqlite", True),
+        ("/app/x.jar", True), ("/lib/apk/db/installed", False), ("/var/lib/rpm/Packages", True),
         ("/usr/local/bin/python3.11", True), ("/usr/local/bin/node", True), ("/usr/local/go/VERSION", True),
         ("/usr/bin/python-config", False), ("/app/jar", False), ("/nix/store/abc-x", True),
     ],

@@ -12,7 +12,7 @@ from imagegate.model import Analysis, PlatformImage
 from imagegate.progress import Progress
 from imagegate.settings import AnalysisSettings, Limits
 
-REVISION = 8
+REVISION = 9
 """Counts the changes to what an analysis holds; part of every cache key."""
 
 
@@ -57,6 +57,7 @@ def cache_key(settings: AnalysisSettings, signatures: str) -> str:
     decides = (
         analyzer_version(),
         settings.catalogers,
+        settings.lock_files,
         syft,
         settings.verify,
         settings.retrieve_max_size,

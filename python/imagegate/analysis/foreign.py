@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 
+_RPM = r".*/(?:var/lib|usr/share|usr/lib/sysimage)/rpm/Packages"
+"""In Berkeley DB, which rpm left in 4.16."""
 _NAMES = (
     r".*\.(?:jar|war|ear|par|sar|nar|jpi|hpi|kar|lpkg|dll|exe|rockspec)",
     r".*\.deps\.json",
     r".*/(?:DESCRIPTION|conaninfo\.txt|installed\.json|release)",
-    r".*/lib/apk/db/installed",
-    r".*/rpm/(?:Packages|Packages\.db|rpmdb\.sqlite)",
+    _RPM,
     r".*/var/lib/rpmmanifest/container-manifest-2",
     r".*/var/lib/pacman/local/.*/(?:desc|files|mtree)",
     r".*/var/db/pkg/[^/]+/[^/]+/(?:CONTENTS|SIZE|LICENSE)",
-    r".*/specifications/.*\.gemspec",
     r".*/php/\.registry/.*\.reg",
     r".*/wp-content/plugins/[^/]+/[^/]+\.php",
     r".*/nix/store/[^/]+",
@@ -37,6 +37,11 @@ _ELF = b"\x7fELF"
 _MARKS = (b"\xff Go buildinf:", b".dep-v0\0")
 """Go's build information (debug/buildinfo), and the section of `cargo auditable`."""
 _OVERLAP = max(map(len, _MARKS)) - 1
+
+
+def is_database(path: str) -> bool:
+    """Return whether the file is a package manager's own database, so syft finds packages in it, or it is damaged."""
+    return path.endswith("/Packages") and re.fullmatch(_RPM, path) is not None
 
 
 def is_foreign(path: str) -> bool:

@@ -9,18 +9,13 @@ from imagegate.analysis.layer import Checksums
 
 
 class Hashes:
-    """Fed chunk by chunk. md5, checksums: which of the old ones to compute; `checksums` are both of them.
+    """Fed chunk by chunk. old: whether the old ones are computed; also: who else wants the chunks."""
 
-    also: who else wants the chunks.
-    """
-
-    def __init__(
-        self, *, md5: bool = False, checksums: bool = False, also: Callable[[bytes], None] | None = None
-    ) -> None:
+    def __init__(self, *, old: bool = False, also: Callable[[bytes], None] | None = None) -> None:
         self._also = also
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False) if md5 or checksums else None
-        self._sha1 = hashlib.sha1(usedforsecurity=False) if checksums else None
+        self._md5 = hashlib.md5(usedforsecurity=False) if old else None
+        self._sha1 = hashlib.sha1(usedforsecurity=False) if old else None
 
     def update(self, data: bytes) -> None:
         """Take the next chunk."""
@@ -35,11 +30,19 @@ class Hashes:
         return self._sha256.hexdigest()
 
     @property
-    def md5(self) -> str:
-        """Empty when it was not wanted."""
-        return self._md5.hexdigest() if self._md5 else ""
+    def all(self) -> frozenset[str]:
+        """In hex. What a package database has for the file is among them if the file is still the package's."""
+        return frozenset(each.hexdigest() for each in (self._sha256, self._md5, self._sha1) if each)
 
     @property
     def checksums(self) -> Checksums | None:
         """None when they were not wanted."""
-        return Checksums(self.md5, self._sha1.hexdigest()) if self._sha1 else None
+        return Checksums(self._md5.hexdigest(), self._sha1.hexdigest()) if self._md5 and self._sha1 else None
+
+
+def checksums(content: bytes) -> Checksums:
+    """Return the old hashes of a content."""
+    return Checksums(
+        hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        hashlib.sha1(content, usedforsecurity=False).hexdigest(),
+    )

@@ -13,6 +13,7 @@ from imagegate.analysis.malware import SCANNER
 from imagegate.analysis.overlay import Overlay
 from imagegate.analysis.system import OS_RELEASE, PASSWD, parse_os_release, parse_passwd
 from imagegate.analysis.verify import altered
+from imagegate.errors import AnalysisError
 from imagegate.model import (
     AnalysedLayer,
     Analysis,
@@ -42,7 +43,9 @@ def assemble(
 
     verify: the layers were read so that files can be compared with the packages' databases. signatures: the version of
     those that the virus scanner has, empty when none was asked.
+    Raises AnalysisError when a package database is damaged.
     """
+    _check_readable(layers, overlay)
     os_release = next((contents[path] for path in OS_RELEASE if path in contents), None)
     distro = parse_os_release(os_release) if os_release is not None else None
     packages = _packages(image, layers, overlay, distro)
@@ -64,6 +67,17 @@ def assemble(
         altered=altered(layers, overlay) if verify else None,
         malware=MalwareScan(SCANNER, tuple(_malware(layers, overlay)), signatures) if signatures else None,
     )
+
+
+def _check_readable(layers: Sequence[LayerAnalysis], overlay: Overlay) -> None:
+    for index, layer in enumerate(layers):
+        for path, why in layer.unreadable.items():
+            if overlay.origin.get(path) == index:
+                raise AnalysisError(
+                    f"{path} states packages, but cannot be read",
+                    why=why,
+                    hint="Repair or remove it in the image; with analysis.catalogers: syft, only syft reads it.",
+                )
 
 
 def _matches(layers: Sequence[LayerAnalysis], overlay: Overlay) -> Iterator[ContentMatch]:
@@ -120,18 +134,20 @@ def _licensed(package: Package, layers: Sequence[LayerAnalysis], overlay: Overla
 
 
 def _owned(layers: Sequence[LayerAnalysis], overlay: Overlay, installed: set[str]) -> set[tuple[str, str]]:
-    """Return path and MD5 of what installed packages own, links to directories resolved (`/lib` is `/usr/lib`)."""
+    """Return path and checksum of what installed packages own, links to directories resolved (`/lib` is `/usr/lib`)."""
     return {
-        (overlay.resolve(path), md5)
+        (overlay.resolve(path), checksum)
         for index, layer in enumerate(layers)
         for each in layer.ownership
-        if each.package in installed and overlay.origin.get(each.path) == index
-        for path, md5 in each.files.items()
+        if (not each.package or each.package in installed) and overlay.origin.get(each.path) == index
+        for path, checksum in each.files.items()
     }
 
 
 def _is_owned(evidence: Evidence, overlay: Overlay, owned: set[tuple[str, str]]) -> bool:
-    return (overlay.resolve(evidence.path), evidence.md5) in owned
+    path, known = overlay.resolve(evidence.path), evidence.checksums
+    sums = (known.md5, known.sha1) if known else ()
+    return any((path, each) in owned for each in (*sums, overlay.files[evidence.path].sha256))
 
 
 def _placed(package: Package, layer: Digest, distro: Distro | None) -> Package:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import BinaryIO
 
 import msgspec
 
 from imagegate.analysis import patterns
-from imagegate.analysis.catalogers import Cataloger, cataloger_of
+from imagegate.analysis.catalogers import LOCK_FILES, Cataloger, Unreadable, cataloger_of, cataloger_or_lock_of
 from imagegate.analysis.copyright import is_copyright, licenses
 from imagegate.analysis.entries import Entries
-from imagegate.analysis.foreign import BinaryProbe, is_foreign
-from imagegate.analysis.hashes import Hashes
+from imagegate.analysis.foreign import BinaryProbe, is_database, is_foreign
+from imagegate.analysis.hashes import Hashes, checksums
 from imagegate.analysis.layer import Checksums, Evidence, LayerAnalysis, Ownership
 from imagegate.analysis.malware import LayerScanner
-from imagegate.analysis.ownership import owned_files, owner_of, unmerged
+from imagegate.analysis.ownership import listed_files, owned_files, owner_of, unmerged
 from imagegate.analysis.search import Search
 from imagegate.analysis.tarstream import Member, TarStream
 from imagegate.analysis.verify import is_record
@@ -46,11 +45,13 @@ class LayerScan:
         self._scanner = scanner
         self._scanned: dict[str, int] = {}
         self._native, self._syft = settings.catalogers != "syft", settings.catalogers != "native"
+        self._cataloger_of = cataloger_or_lock_of if settings.lock_files else cataloger_of
         self._entries = Entries()
-        self._packages: dict[str, tuple[str, tuple[Package, ...]]] = {}
+        self._packages: dict[str, tuple[Checksums, tuple[Package, ...]]] = {}
+        self._unreadable: dict[str, str] = {}
         self._ownership: dict[str, Ownership] = {}
         self._contents: dict[str, bytes] = {}
-        self._foreign: dict[str, str] = {}
+        self._foreign: dict[str, frozenset[str]] = {}
         self._search = Search(
             {SearchKind.SECRET: patterns.secrets(settings.secrets), SearchKind.CONTENT: settings.contents}
         )
@@ -69,14 +70,19 @@ class LayerScan:
         self._entries.finish()
 
     def foreign(self) -> frozenset[str]:
-        """Paths for syft: all but those that dpkg installed in this same layer, which are part of a package already."""
-        owned = {(unmerged(path), md5) for each in self._ownership.values() for path, md5 in each.files.items()}
+        """Paths for syft: all but those that a distro's package brought in this same layer, which stands for them."""
+        owned = {(unmerged(path), its) for each in self._ownership.values() for path, its in each.files.items()}
         return frozenset(
-            path for path, md5 in self._foreign.items() if self._stands(path) and (unmerged(path), md5) not in owned
+            path
+            for path, sums in self._foreign.items()
+            if self._stands(path) and not any((unmerged(path), its) in owned for its in sums)
         )
 
     def result(self, foreign: tuple[Evidence, ...] = (), size: int = 0) -> LayerAnalysis:
         """Return what was found. foreign: what syft found in this layer; size: bytes of the tar."""
+        databases = {path for path in self._foreign if self._native and is_database(path)}
+        silent = databases - {each.path for each in foreign}
+        unreadable = self._unreadable | dict.fromkeys(silent, "syft finds no packages in it")
         packages = ((path, *found) for path, found in self._packages.items() if self._stands(path))
         return LayerAnalysis(
             files=tuple(self._entries.files.values()),
@@ -90,6 +96,7 @@ class LayerScan:
             licenses={path: names for path, names in self._licenses.items() if self._stands(path)},
             matches=tuple(each for path, found in self._matches.items() if self._stands(path) for each in found),
             malware=self._malware(),
+            unreadable={path: why for path, why in unreadable.items() if self._stands(path)},
         )
 
     def _malware(self) -> dict[str, tuple[str, ...]] | None:
@@ -117,13 +124,13 @@ class LayerScan:
             if self._matters(path) or (self._syft and is_foreign(path)):
                 self.linked.setdefault(link, []).append(path)
                 if is_foreign(path):
-                    self._foreign[path] = ""
+                    self._foreign[path] = frozenset()
         self._entries.add(FileEntry(path, kind, mode, uid, gid, size, sha256, link))
         if kind is FileType.DIRECTORY and self._syft and "/nix/store/" in path and is_foreign(path):
-            self._foreign[path] = ""
+            self._foreign[path] = frozenset()
 
     def _matters(self, path: str) -> bool:
-        return self._kept(path) or cataloger_of(path) is not None or owner_of(path) != "" or is_copyright(path)
+        return self._kept(path) or self._cataloger_of(path) is not None or owner_of(path) != "" or is_copyright(path)
 
     def _kept(self, path: str) -> bool:
         """Return whether the content itself is part of the result."""
@@ -142,7 +149,7 @@ class LayerScan:
             hashes = self._hashes(foreign)
             sha256 = self._hashed(path, hashes, content)
             if foreign:
-                self._foreign[path] = hashes.md5
+                self._foreign[path] = hashes.all
             return sha256
         searched = bool(self._search) and 0 < member.size <= self._settings.search_max_size
         data = tar.read(member.size if searched else _CHUNK)
@@ -157,19 +164,19 @@ class LayerScan:
                 probe.feed(data)
         sha256 = self._hashed(path, hashes, data)
         if foreign or (probe and probe.found):
-            self._foreign[path] = hashes.md5 if foreign else ""
+            self._foreign[path] = hashes.all if foreign else frozenset()
         return sha256
 
     def _hashes(self, foreign: bool) -> Hashes:
         feed = self._scanner.feed if self._scanner else None
-        return Hashes(md5=foreign, checksums=self._settings.verify, also=feed)
+        return Hashes(old=foreign or self._settings.verify, also=feed)
 
     def _hashed(self, path: str, hashes: Hashes, last: bytes) -> str:
         """Take a file's last chunk; keep the old checksums where they are wanted, and return the SHA-256."""
         hashes.update(last)
         if self._scanner:
             self._scanned[path] = self._scanner.end()
-        if hashes.checksums:
+        if self._settings.verify and hashes.checksums:
             self._checksums[path] = hashes.checksums
         return hashes.sha256
 
@@ -202,16 +209,23 @@ class LayerScan:
         package = owner_of(path)
         if package:
             self._ownership[path] = Ownership(path, package, owned_files(content))
-        cataloger = cataloger_of(path)
+        cataloger = self._cataloger_of(path)
         if cataloger:
             self._catalog(cataloger, path, content)
 
     def _catalog(self, cataloger: Cataloger, path: str, content: bytes) -> None:
-        if not self._native:
-            self._foreign[path] = ""
-            return
-        packages = cataloger.parse(path, content)
-        if packages:
-            self._packages[path] = (hashlib.md5(content, usedforsecurity=False).hexdigest(), packages)
-        else:
-            self._packages.pop(path, None)
+        self._packages.pop(path, None)
+        self._unreadable.pop(path, None)
+        native = self._native or cataloger in LOCK_FILES
+        if not native:
+            self._foreign[path] = frozenset()
+        try:
+            packages = cataloger.parse(path, content) if native else ()
+            if packages:
+                self._packages[path] = (checksums(content), packages)
+            if cataloger.files is not None:
+                self._ownership[path] = Ownership(path, "", listed_files(cataloger.files(content)))
+        except Unreadable as error:
+            # Whether it matters is known when the layers above are: they may have another one.
+            if native:
+                self._unreadable[path] = str(error)

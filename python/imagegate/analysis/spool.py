@@ -6,13 +6,14 @@ ever made here, so no path can lead out of the directory.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from imagegate.analysis.hashes import Hashes
+from imagegate.analysis.layer import Checksums
 from imagegate.analysis.tarstream import Member, TarStream
 from imagegate.errors import AnalysisError
 from imagegate.model import FileType
@@ -21,13 +22,13 @@ _CHUNK = 1024 * 1024
 
 
 class Spool:
-    """A directory that lasts for a `with` block. md5: of each file, by its path in the layer."""
+    """A directory that lasts for a `with` block. checksums: of each file, by its path in the layer."""
 
     def __init__(self) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="imagegate-")
         self.root = Path(self._temporary.name) / "root"
         self.root.mkdir()
-        self.md5: dict[str, str] = {}
+        self.checksums: dict[str, Checksums | None] = {}
 
     def add(self, member: Member, tar: TarStream) -> None:
         """Add the present entry of the tar."""
@@ -39,18 +40,18 @@ class Spool:
     def write(self, path: str, chunks: Iterable[bytes]) -> None:
         """Write a file. Raises AnalysisError when the disk does not take it."""
         place = self._place(path)
-        md5 = hashlib.md5(usedforsecurity=False)
+        hashes = Hashes(old=True)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("wb") as file:
                 for chunk in chunks:
-                    md5.update(chunk)
+                    hashes.update(chunk)
                     file.write(chunk)
         except OSError as error:
             raise AnalysisError(
                 f"{path} cannot be unpacked", why=str(error), hint="TMPDIR says where temporary files go."
             ) from error
-        self.md5[path] = md5.hexdigest()
+        self.checksums[path] = hashes.checksums
 
     def _place(self, path: str) -> Path:
         return self.root / path.removeprefix("/")

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from imagegate.analysis.catalogers.rpm import source_of
 from imagegate.analysis.layer import Evidence
 from imagegate.analysis.spool import Spool
 from imagegate.errors import AnalysisError
@@ -69,14 +70,14 @@ def catalog(spool: Spool, *, everything: bool) -> tuple[Evidence, ...]:
 
     Raises AnalysisError when there is no syft, or when it fails or takes longer than TIMEOUT.
     """
-    if not spool.md5 and not any(spool.root.iterdir()):
+    if not spool.checksums and not any(spool.root.iterdir()):
         return ()
     document = _run(_executable(), spool.root, everything=everything)
     found: dict[str, list[Package]] = {}
     for artifact in document.artifacts:
         for location in artifact.locations[:1]:
             found.setdefault(location.path, []).append(_package(artifact, location))
-    return tuple(Evidence(path, spool.md5.get(path, ""), tuple(packages)) for path, packages in found.items())
+    return tuple(Evidence(path, spool.checksums.get(path), tuple(packages)) for path, packages in found.items())
 
 
 def describe(archive: Path, home: Path) -> dict[str, Any]:
@@ -197,6 +198,7 @@ def _package(artifact: _Artifact, location: _Location) -> Package:
         source_version=source_version,
         licenses=tuple(each.value for each in artifact.licenses if each.value),
         cataloger="syft",
+        module=str(about.get("modularityLabel") or ""),
     )
 
 
@@ -206,10 +208,9 @@ def _source(kind: PackageType, about: dict[str, Any]) -> tuple[str, str]:
         case PackageType.DPKG:
             return str(about.get("source") or ""), str(about.get("sourceVersion") or "")
         case PackageType.APK:
-            return str(about.get("originPackage") or ""), ""
+            origin = str(about.get("originPackage") or "")
+            return origin if origin != about.get("package") else "", ""
         case PackageType.RPM:
-            stem = str(about.get("sourceRpm") or "").removesuffix(".src.rpm")
-            name, _, version = stem.rpartition("-")
-            name, _, rest = name.rpartition("-")
-            return (name, f"{rest}-{version}") if name else ("", "")
+            version = f"{about.get('version')}-{about.get('release')}"
+            return source_of(str(about.get("sourceRpm") or ""), str(about.get("name")), version)
     return "", ""

@@ -68,6 +68,7 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True):
     """An installed package. path: the file that says so; layer: digest of the layer that brought that file.
 
     source, source_version: the source package of a distro's binary package (empty: the same as the binary's).
+    module: of an rpm package, the module that it was built for, `NAME:STREAM:VERSION:CONTEXT`.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True):
     size: int = 0
     layer: Digest | None = None
     cataloger: str = "native"
+    module: str = ""
 
 
 class PasswdEntry(msgspec.Struct, frozen=True):

@@ -47,4 +47,9 @@ def _package(path: str, fields: dict[str, str]) -> Package:
     )
 
 
-DPKG = Cataloger("dpkg", r".*/lib/(?:dpkg/status(?:\.d/[^/]+)?|opkg/(?:status|info/[^/]+\.control))", parse)
+DPKG = Cataloger(
+    "dpkg",
+    r".*/lib/(?:dpkg/status(?:\.d/[^/]+)?|opkg/(?:status|info/[^/]+\.control))",
+    ("pkg/status", "/dpkg/status.d/", ".control"),
+    parse,
+)

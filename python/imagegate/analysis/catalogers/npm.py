@@ -36,12 +36,12 @@ def parse(path: str, content: bytes) -> tuple[Package, ...]:
             type=PackageType.NPM,
             purl=purl.npm(manifest.name, manifest.version),
             path=path,
-            licenses=_licenses(manifest.license) or _licenses(manifest.licenses),
+            licenses=licenses(manifest.license) or licenses(manifest.licenses),
         ),
     )
 
 
-def _licenses(stated: Any) -> tuple[str, ...]:
+def licenses(stated: Any) -> tuple[str, ...]:
     """Read all the forms that `license` and the older `licenses` have: a name, an object with one, a list of either."""
     match stated:
         case str() if stated:
@@ -49,8 +49,8 @@ def _licenses(stated: Any) -> tuple[str, ...]:
         case {"type": str(name)} if name:
             return (name,)
         case list():
-            return tuple(name for each in stated for name in _licenses(each))
+            return tuple(name for each in stated for name in licenses(each))
     return ()
 
 
-NPM = Cataloger("npm", r".*/package\.json", parse)
+NPM = Cataloger("npm", r".*/package\.json", ("/package.json",), parse)

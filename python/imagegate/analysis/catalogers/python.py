@@ -43,5 +43,6 @@ def parse(path: str, content: bytes) -> tuple[Package, ...]:
 PYTHON = Cataloger(
     "python",
     r".*(?:dist-info/METADATA|DIST-INFO/METADATA|egg-info/PKG-INFO|EGG-INFO/PKG-INFO|/[^/]*\.egg-info)",
+    ("/METADATA", "/PKG-INFO", ".egg-info"),
     parse,
 )
