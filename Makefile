@@ -8,6 +8,8 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 /usr/bin/
   $$each -c '$(USABLE)' 2>/dev/null && { echo $$each; break; }; done)
 STAMP := $(VENV)/.installed-for
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where no locale is set, Java takes file names for ASCII.
+export LC_ALL := C.UTF-8
 
 MVN := mvn -q -B --no-transfer-progress
 
