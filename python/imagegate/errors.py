@@ -74,6 +74,10 @@ class AdvisoryError(ImagegateError):
     """The advisory database is absent, damaged, or lacks what was asked."""
 
 
+class InventoryError(ImagegateError):
+    """The inventory of promoted images cannot be opened, read or written."""
+
+
 class AnchoreError(ImagegateError):
     """An Anchore server refused a request, failed to analyse, or answered with what its API does not say.
 
@@ -87,6 +91,14 @@ class AnchoreError(ImagegateError):
 
 class PolicyError(ImagegateError):
     """A policy document is invalid, or no rule of it decides about the image."""
+
+
+class SbomError(ImagegateError):
+    """An SBOM is of no form that is read, or damaged, or cannot be written of what was asked."""
+
+
+class VexError(ImagegateError):
+    """A VEX document is of no form that is read, or damaged, or says what its format does not allow."""
 
 
 class BuildError(ImagegateError):

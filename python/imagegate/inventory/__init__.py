@@ -1,0 +1,1 @@
+"""The promoted images, their packages, and what the advisories say of them."""

@@ -1,0 +1,155 @@
+"""What the inventory keeps, as values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from imagegate.model import Distro, Package, Severity
+from imagegate.vulnerability.ecosystems import Query, queries, release
+
+SLOTS = 256
+"""Parts that components are in, by their key. A shard takes some of them, and each has its state of the advisories."""
+
+
+class Component(msgspec.Struct, frozen=True, order=True):
+    """A package of a release, as the advisories see it: the same in each image that has it.
+
+    release: of the distribution, as advisories name it; empty for what no distribution's advisories are about.
+    """
+
+    release: str
+    type: str
+    name: str
+    version: str
+    source: str = ""
+    source_version: str = ""
+    purl: str = ""
+
+    @property
+    def key(self) -> bytes:
+        """Sixteen bytes that no other component has."""
+        return hashlib.blake2b("\0".join(msgspec.structs.astuple(self)).encode(), digest_size=16).digest()
+
+    @property
+    def slot(self) -> int:
+        """The part that it is in, below `SLOTS`."""
+        return self.key[0]
+
+
+def component(package: Package, distro: Distro | None) -> Component:
+    """Return a package of an image as the inventory keeps it: without its place in the image."""
+    return Component(
+        release(distro) if distro and package.type.is_os else "",
+        package.type.value,
+        package.name,
+        package.version,
+        package.source,
+        package.source_version,
+        package.purl.partition("?")[0],
+    )
+
+
+def subjects(package: Package, distro: Distro | None) -> tuple[Query, ...]:
+    """Return what advisories can be about the package: what `Change` names."""
+    return queries(package, distro)
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """An image for one platform."""
+
+    platform: str
+    digest: str
+    distro: Distro | None
+    packages: tuple[Package, ...]
+    base_layers: tuple[str, ...] = ()
+    """Digests of the layers that are its base's, as far as they were proved."""
+
+
+class Promoted(msgspec.Struct, frozen=True):
+    """A promotion as it is recorded. policy: the document that it passed; advisories: their state then."""
+
+    repository: str
+    digest: str
+    tags: tuple[str, ...]
+    promoted_at: datetime
+    variants: tuple[Variant, ...]
+    verdict: str = "pass"
+    source: str = ""
+    base: str = ""
+    base_digest: str = ""
+    team: str = ""
+    job: str = ""
+    commit: str = ""
+    policy: str = ""
+    advisories: str = ""
+    waivers: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
+
+
+class Kind(StrEnum):
+    """What happened to a finding between two states of the advisories."""
+
+    NEW = "new"
+    RESOLVED = "resolved"
+    SEVERITY = "severity"
+    FIXABLE = "fixable"
+    EXPLOITED = "exploited"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the advisories say of a component: one vulnerability, as far as a change of it is news."""
+
+    id: str
+    severity: Severity
+    fix: str = ""
+    exploited: bool = False
+    will_not_fix: bool = False
+    aliases: tuple[str, ...] = ()
+    url: str = ""
+    reason: str = ""
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """A change to what is known of a component. before: None for a new one, after: None for one that is resolved."""
+
+    component: int
+    kind: Kind
+    before: Known | None
+    after: Known | None
+
+    @property
+    def vulnerability(self) -> str:
+        known = self.after or self.before
+        assert known
+        return known.id
+
+
+def compare(number: int, before: Iterable[Known], after: Iterable[Known]) -> tuple[Delta, ...]:
+    """Return the changes of one component, by vulnerability; the gravest kind where several are true of one."""
+    old = {each.id: each for each in before}
+    new = {each.id: each for each in after}
+    deltas = []
+    for name in sorted({*old, *new}):
+        kind = _kind(old.get(name), new.get(name))
+        if kind:
+            deltas.append(Delta(number, kind, old.get(name), new.get(name)))
+    return tuple(deltas)
+
+
+def _kind(before: Known | None, after: Known | None) -> Kind | None:
+    if before is None:
+        return Kind.NEW
+    if after is None:
+        return Kind.RESOLVED
+    if after.exploited and not before.exploited:
+        return Kind.EXPLOITED
+    if after.severity is not before.severity:
+        return Kind.SEVERITY
+    if after.fix and not before.fix:
+        return Kind.FIXABLE
+    return None

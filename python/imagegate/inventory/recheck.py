@@ -1,0 +1,251 @@
+"""What new and changed advisories hit: only what changed since the last run is joined with the packages' index.
+
+For each slot of components the inventory knows the state of the advisory database that its findings are of. A run
+takes what changed since, matches the components that it can be about again, and writes what is different, with the new
+state, in one transaction a slot group: a run that dies has done some groups, and the next goes on with the others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
+
+from imagegate.inventory import tables
+from imagegate.inventory.model import SLOTS, Delta, Known, compare
+from imagegate.inventory.recording import finding_row, known_of, upsert
+from imagegate.inventory.store import Inventory
+from imagegate.model import Package, PackageType
+from imagegate.vulnerability.database import AdvisoryDatabase
+from imagegate.vulnerability.ecosystems import Query
+from imagegate.vulnerability.matcher import Matcher
+
+_CHUNK = 400
+_GROUPS = 16
+"""How many transactions a run of all slots is made of."""
+
+
+class Progressed(msgspec.Struct, frozen=True):
+    """What a run did. components: those that were matched again; skipped: slots that another run has done meanwhile."""
+
+    deltas: tuple[Delta, ...]
+    components: int
+    slots: int
+    skipped: int
+
+
+def shard(index: int, count: int) -> tuple[int, ...]:
+    """Return the slots of shard `index` (from 1) of `count`: disjoint, and together all."""
+    return tuple(range(index - 1, SLOTS, count))
+
+
+def recheck(
+    inventory: Inventory,
+    advisories: AdvisoryDatabase,
+    *,
+    slots: Sequence[int],
+    now: float,
+    full: bool = False,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Progressed:
+    """Bring the findings of slots to the state of the advisories, and note what is different.
+
+    now: the run's time, in seconds since the epoch. full: match every component, whatever changed. advance: told of
+    each slot that is done. Raises InventoryError, AdvisoryError.
+    """
+    run = _Run(inventory, advisories, now, full)
+    deltas: list[Delta] = []
+    components = skipped = 0
+    size = -(-len(slots) // _GROUPS)
+    for start in range(0, len(slots), size):
+        group = slots[start : start + size]
+        done = run.group(group)
+        if done is None:
+            skipped += len(group)
+        else:
+            deltas += done[0]
+            components += done[1]
+        advance(len(group))
+    return Progressed(tuple(deltas), components, len(slots), skipped)
+
+
+class _Run:
+    """One run over one state of the advisory database."""
+
+    def __init__(self, inventory: Inventory, advisories: AdvisoryDatabase, now: float, full: bool) -> None:
+        self._inventory, self._advisories, self._now, self._full = inventory, advisories, now, full
+        self._state = (advisories.lineage, advisories.number)
+        self._matcher = Matcher(advisories)
+        self._changes: dict[int, frozenset[tuple[str, str]]] = {}
+        self._exploited: dict[int, frozenset[str]] = {}
+
+    def group(self, slots: Sequence[int]) -> tuple[list[Delta], int] | None:
+        """Do some slots in one transaction. None: another run was faster, with these advisories or newer ones."""
+        with self._inventory.transaction() as connection:
+            states = self._lock(connection, slots)
+            if any(lineage == self._state[0] and number > self._state[1] for lineage, number in states.values()):
+                return None
+            wanted = self._wanted(connection, states)
+            deltas: list[Delta] = []
+            ids = sorted(wanted)
+            for start in range(0, len(ids), _CHUNK):
+                deltas += self._match(connection, ids[start : start + _CHUNK], wanted)
+            self._finish(connection, slots, deltas)
+        return deltas, len(wanted)
+
+    def _lock(self, connection: Connection, slots: Sequence[int]) -> dict[int, tuple[str, int]]:
+        """Keep other runs from these slots until the end of the transaction, and return their states."""
+        table = tables.slot
+        held = {"lineage": "", "number": 0, "at": 0.0}
+        connection.execute(
+            upsert(connection, table).on_conflict_do_nothing(), [{"slot": each, **held} for each in slots]
+        )
+        rows = connection.execute(
+            select(table.c.slot, table.c.lineage, table.c.number)
+            .where(table.c.slot.in_(slots))
+            .order_by(table.c.slot)
+            .with_for_update()
+        )
+        return {slot: (lineage, number) for slot, lineage, number in rows}
+
+    def _wanted(self, connection: Connection, states: Mapping[int, tuple[str, int]]) -> dict[int, bool]:
+        """Components to match again, each with whether what is found first is news.
+
+        It is not where nothing was ever known of a component: that is where one starts from.
+        """
+        component, state = tables.component, tables.state
+        wanted: dict[int, bool] = {}
+        slots = sorted(states)
+        for identity, lineage in connection.execute(
+            select(component.c.id, state.c.lineage)
+            .join(state, state.c.id == component.c.state)
+            .where(component.c.slot.in_(slots))
+        ):
+            wanted[identity] = bool(lineage)
+        by_state: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for slot, known in states.items():
+            by_state[known].append(slot)
+        for (lineage, number), members in by_state.items():
+            if self._full or lineage != self._state[0]:
+                rows = connection.execute(
+                    select(component.c.id).where(component.c.slot.in_(members), component.c.state.is_(None))
+                )
+                wanted.update((identity, True) for (identity,) in rows)
+            elif number < self._state[1]:
+                wanted.update((identity, True) for identity in self._hit(connection, members, number))
+        return wanted
+
+    def _hit(self, connection: Connection, slots: Collection[int], number: int) -> Iterator[int]:
+        """The components that what changed since a state can be about."""
+        if number not in self._changes:
+            found = self._advisories.changes(number)
+            self._changes[number] = frozenset((each.ecosystem, each.name) for each in found if each.name)
+            self._exploited[number] = frozenset(each.id for each in found if not each.name)
+        subject, component, finding = tables.subject, tables.component, tables.finding
+        by_ecosystem: dict[str, list[str]] = defaultdict(list)
+        for ecosystem, name in self._changes[number]:
+            by_ecosystem[ecosystem].append(name)
+        here = component.c.slot.in_(slots) & component.c.state.is_(None)
+        for ecosystem, names in by_ecosystem.items():
+            for chunk in _chunks(names):
+                yield from connection.execute(
+                    select(subject.c.component)
+                    .join(component, component.c.id == subject.c.component)
+                    .where(subject.c.ecosystem == ecosystem, subject.c.name.in_(chunk), here)
+                ).scalars()
+        for chunk in _chunks(sorted(self._exploited[number])):
+            yield from connection.execute(
+                select(finding.c.component)
+                .join(component, component.c.id == finding.c.component)
+                .where(finding.c.vulnerability.in_(chunk), here)
+            ).scalars()
+
+    def _match(self, connection: Connection, ids: Sequence[int], news: Mapping[int, bool]) -> list[Delta]:
+        """Match components again, write what is found, and return what is different and news."""
+        component = tables.component
+        questions, before = self._questions(connection, ids), self._before(connection, ids)
+        deltas: list[Delta] = []
+        gone: list[dict[str, Any]] = []
+        fresh: list[dict[str, Any]] = []
+        for row in connection.execute(select(component).where(component.c.id.in_(ids)).order_by(component.c.id)):
+            known = before[row.id]
+            after = {each.id: each for each in self._found(row, questions[row.id])}
+            different = compare(row.id, (each for each, _ in known.values()), after.values())
+            if news[row.id]:
+                deltas += different
+            for name, (old, since) in known.items():
+                if after.get(name) != old:
+                    gone.append({"v": name, "c": row.id})
+                    if name in after:
+                        fresh.append(finding_row(row.id, after[name], since))
+            fresh += (finding_row(row.id, each, self._now) for name, each in after.items() if name not in known)
+        finding = tables.finding
+        if gone:
+            lost = (finding.c.vulnerability == bindparam("v")) & (finding.c.component == bindparam("c"))
+            connection.execute(delete(finding).where(lost), gone)
+        if fresh:
+            connection.execute(finding.insert(), fresh)
+        return deltas
+
+    def _found(self, row: Row[Any], queries: tuple[Query, ...]) -> Iterator[Known]:
+        if not queries:
+            return iter(())
+        package = Package(
+            row.name, row.version, PackageType(row.type), row.purl, source=row.source, source_version=row.source_version
+        )
+        return map(known_of, self._matcher.match(package, queries))
+
+    def _questions(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Query, ...]]:
+        subject = tables.subject
+        found: dict[int, tuple[Query, ...]] = defaultdict(tuple)
+        for row in connection.execute(
+            select(subject).where(subject.c.component.in_(ids)).order_by(subject.c.component, subject.c.position)
+        ):
+            found[row.component] += (Query(row.ecosystem, row.name, row.version),)
+        return found
+
+    def _before(self, connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, tuple[Known, float]]]:
+        finding = tables.finding
+        found: dict[int, dict[str, tuple[Known, float]]] = defaultdict(dict)
+        for number, name, facts, since in connection.execute(
+            select(finding.c.component, finding.c.vulnerability, finding.c.facts, finding.c.since).where(
+                finding.c.component.in_(ids)
+            )
+        ):
+            found[number][name] = msgspec.json.decode(facts, type=Known), since
+        return found
+
+    def _finish(self, connection: Connection, slots: Sequence[int], deltas: Sequence[Delta]) -> None:
+        """Note what is different, and the state that the slots have now."""
+        if deltas:
+            connection.execute(tables.delta.insert(), [_row(each, self._now) for each in deltas])
+        component, slot = tables.component, tables.slot
+        connection.execute(
+            update(component).where(component.c.slot.in_(slots), component.c.state.is_not(None)).values(state=None)
+        )
+        lineage, number = self._state
+        connection.execute(
+            update(slot).where(slot.c.slot.in_(slots)).values(lineage=lineage, number=number, at=self._now)
+        )
+
+
+def _row(delta: Delta, at: float) -> dict[str, Any]:
+    def text(known: Known | None) -> str | None:
+        return msgspec.json.encode(known).decode() if known else None
+
+    return {
+        "at": at,
+        "component": delta.component,
+        "vulnerability": delta.vulnerability,
+        "kind": delta.kind.value,
+        "before": text(delta.before),
+        "after": text(delta.after),
+    }
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

@@ -1,0 +1,296 @@
+"""Writing a promotion into the inventory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from imagegate.inventory import tables
+from imagegate.inventory.model import Component, Known, Promoted, Variant, component, subjects
+from imagegate.inventory.store import Inventory
+from imagegate.model import Package, Vulnerability
+
+_BUCKETS = {True: 24, False: 8}
+"""Into how many buckets packages of a base, and others, of one kind fall."""
+_CHUNK = 400
+"""Values in one `IN`: SQLite takes no more than 32,766 in a statement, PostgreSQL plans shorter lists faster."""
+
+State = tuple[str, int]
+"""Of an advisory database: its lineage, and the number of its state."""
+NEVER: State = ("", 0)
+
+
+def record(
+    inventory: Inventory,
+    promoted: Promoted,
+    *,
+    state: State = NEVER,
+    vulnerabilities: Iterable[Vulnerability] = (),
+) -> None:
+    """Record a promotion, in one transaction: the same again, or a later one of the image, replaces what was there.
+
+    state: of the advisories that `vulnerabilities` are by; `NEVER` where nothing was asked, so that the first re-check
+    takes what it finds for known. Raises InventoryError.
+    """
+    known: dict[Component, dict[str, Known]] = defaultdict(dict)
+    for each in vulnerabilities:
+        for distro in dict.fromkeys(variant.distro for variant in promoted.variants):
+            known[component(each.package, distro)][each.id] = known_of(each)
+    with inventory.transaction() as connection:
+        writer = _Writer(connection, promoted, state, known)
+        writer.write()
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """Return an INSERT that can say ON CONFLICT: SQLite's and PostgreSQL's have the same methods."""
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
+def known_of(vulnerability: Vulnerability) -> Known:
+    """Return what the inventory keeps of a vulnerability."""
+    return Known(
+        vulnerability.id,
+        vulnerability.severity,
+        vulnerability.fix,
+        vulnerability.exploited,
+        vulnerability.will_not_fix,
+        vulnerability.aliases,
+        vulnerability.url,
+        vulnerability.reason,
+    )
+
+
+class _Writer:
+    """Writes one promotion."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        promoted: Promoted,
+        state: State,
+        known: Mapping[Component, Mapping[str, Known]],
+    ) -> None:
+        self._connection, self._promoted, self._advisories, self._known = connection, promoted, state, known
+
+    def _upsert(self, table: Table) -> Any:
+        return upsert(self._connection, table)
+
+    def write(self) -> None:
+        promoted = self._promoted
+        number = self._promotion()
+        self._tags(number)
+        old = select(tables.variant.c.id).where(tables.variant.c.promotion == number)
+        self._connection.execute(delete(tables.variant_bucket).where(tables.variant_bucket.c.variant.in_(old)))
+        self._connection.execute(delete(tables.variant).where(tables.variant.c.promotion == number))
+        for each in promoted.variants:
+            self._variant(number, each)
+
+    def _promotion(self) -> int:
+        promoted = self._promoted
+        digest = hashlib.sha256(promoted.policy.encode()).hexdigest() if promoted.policy else ""
+        if promoted.policy:
+            self._ignore(tables.policy, [{"hash": digest, "document": promoted.policy}])
+        facts = {
+            name: getattr(promoted, name)
+            for name in ("verdict", "source", "base", "job", "commit", "advisories", "waivers", "signers")
+        }
+        values = {
+            "repository": promoted.repository,
+            "digest": promoted.digest,
+            "promoted_at": promoted.promoted_at.timestamp(),
+            "retired_at": None,
+            "team": promoted.team,
+            "base_digest": promoted.base_digest,
+            "policy": digest,
+            "facts": msgspec.json.encode(facts).decode(),
+        }
+        statement = self._upsert(tables.promotion).values(values)
+        fresh = {name: statement.excluded[name] for name in values if name not in ("repository", "digest")}
+        returned = self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["repository", "digest"], set_=fresh).returning(
+                tables.promotion.c.id
+            )
+        )
+        return int(returned.scalar_one())
+
+    def _tags(self, number: int) -> None:
+        at = self._promoted.promoted_at.timestamp()
+        rows = [
+            {"repository": self._promoted.repository, "name": name, "promotion": number, "since": at}
+            for name in self._promoted.tags
+        ]
+        if not rows:
+            return
+        statement = self._upsert(tables.tag)
+        moved = {"promotion": statement.excluded.promotion, "since": statement.excluded.since}
+        self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["repository", "name"],
+                set_=moved,
+                where=tables.tag.c.promotion != statement.excluded.promotion,
+            ),
+            rows,
+        )
+
+    def _variant(self, number: int, variant: Variant) -> None:
+        returned = self._connection.execute(
+            tables.variant.insert()
+            .values(
+                promotion=number,
+                platform=variant.platform,
+                digest=variant.digest,
+                distro=msgspec.json.encode(variant.distro).decode(),
+            )
+            .returning(tables.variant.c.id)
+        )
+        identity = returned.scalar_one()
+        packages = {component(each, variant.distro): each for each in variant.packages}
+        inherited = self._inherited(variant, packages)
+        contents: dict[tuple[bool, str, int], list[Component]] = defaultdict(list)
+        for each in packages:
+            own = each not in inherited
+            place = int.from_bytes(hashlib.blake2b(each.name.encode(), digest_size=2).digest(), "big")
+            contents[own, each.release or each.type, place % _BUCKETS[not own]].append(each)
+        buckets = {_key(members): members for members in contents.values()}
+        ids = self._ids(tables.bucket, list(buckets))
+        self._make({key: members for key, members in buckets.items() if key not in ids}, packages, variant)
+        ids = self._ids(tables.bucket, list(buckets))
+        rows = [
+            {"bucket": ids[_key(members)], "variant": identity, "inherited": not own}
+            for (own, _, _), members in contents.items()
+        ]
+        if rows:
+            self._connection.execute(tables.variant_bucket.insert(), rows)
+
+    def _inherited(self, variant: Variant, packages: Mapping[Component, Package]) -> Collection[Component]:
+        """What the base has too: by the base's own promotion where it is known, else by the layers."""
+        base = self._base(variant)
+        if base is not None:
+            return {each for each in packages if each.key in base}
+        layers = set(variant.base_layers)
+        return {each for each, package in packages.items() if package.layer and str(package.layer) in layers}
+
+    def _base(self, variant: Variant) -> frozenset[bytes] | None:
+        if not self._promoted.base_digest:
+            return None
+        found = self._connection.execute(
+            select(tables.variant.c.id)
+            .join(tables.promotion, tables.promotion.c.id == tables.variant.c.promotion)
+            .where(
+                (tables.promotion.c.digest == self._promoted.base_digest)
+                | (tables.variant.c.digest == self._promoted.base_digest),
+                tables.variant.c.platform == variant.platform,
+            )
+            .order_by(tables.variant.c.id.desc())
+            .limit(1)
+        ).scalar()
+        if found is None:
+            return None
+        keys = (
+            select(tables.component.c.key)
+            .join(tables.bucket_component, tables.bucket_component.c.component == tables.component.c.id)
+            .join(tables.variant_bucket, tables.variant_bucket.c.bucket == tables.bucket_component.c.bucket)
+            .where(tables.variant_bucket.c.variant == found)
+        )
+        return frozenset(self._connection.execute(keys).scalars())
+
+    def _make(
+        self, buckets: Mapping[bytes, list[Component]], packages: Mapping[Component, Package], variant: Variant
+    ) -> None:
+        if not buckets:
+            return
+        members = sorted({each for group in buckets.values() for each in group})
+        keys = {each: each.key for each in members}
+        known = self._ids(tables.component, list(keys.values()))
+        fresh = [each for each in members if keys[each] not in known]
+        if fresh:
+            self._components(fresh, packages, variant)
+            known = self._ids(tables.component, list(keys.values()))
+        self._ignore(tables.bucket, [{"key": key} for key in buckets])
+        ids = self._ids(tables.bucket, list(buckets))
+        self._ignore(
+            tables.bucket_component,
+            [
+                {"component": known[keys[each]], "bucket": ids[key]}
+                for key, group in sorted(buckets.items())
+                for each in group
+            ],
+        )
+
+    def _components(self, fresh: list[Component], packages: Mapping[Component, Package], variant: Variant) -> None:
+        """New components, what advisories can be about them, and what the advisories that were asked say of them."""
+        state = self._state()
+        self._ignore(
+            tables.component,
+            [{**msgspec.structs.asdict(each), "key": each.key, "slot": each.slot, "state": state} for each in fresh],
+        )
+        ids = self._ids(tables.component, [each.key for each in fresh])
+        questions = [
+            {
+                "ecosystem": query.ecosystem,
+                "name": query.name,
+                "component": ids[each.key],
+                "position": position,
+                "version": query.version,
+            }
+            for each in fresh
+            for position, query in enumerate(subjects(packages[each], variant.distro))
+        ]
+        if questions:
+            self._ignore(tables.subject, questions)
+        at = self._promoted.promoted_at.timestamp()
+        findings = [
+            finding_row(ids[each.key], known, at) for each in fresh for known in self._known.get(each, {}).values()
+        ]
+        if findings:
+            self._ignore(tables.finding, findings)
+
+    def _state(self) -> int:
+        lineage, number = self._advisories
+        self._ignore(tables.state, [{"lineage": lineage, "number": number}])
+        found = self._connection.execute(
+            select(tables.state.c.id).where(tables.state.c.lineage == lineage, tables.state.c.number == number)
+        )
+        return int(found.scalar_one())
+
+    def _ids(self, table: Table, keys: list[bytes]) -> dict[bytes, int]:
+        found: dict[bytes, int] = {}
+        for start in range(0, len(keys), _CHUNK):
+            chunk = keys[start : start + _CHUNK]
+            rows = self._connection.execute(select(table.c.key, table.c.id).where(table.c.key.in_(chunk)))
+            found.update((bytes(key), identity) for key, identity in rows)
+        return found
+
+    def _ignore(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Insert what is not there: another writer may have been first, in PostgreSQL at this moment."""
+        self._connection.execute(self._upsert(table).on_conflict_do_nothing(), rows)
+
+
+def finding_row(number: int, known: Known, since: float) -> dict[str, Any]:
+    """Return the row of what is known of a component."""
+    return {
+        "vulnerability": known.id,
+        "component": number,
+        "severity": known.severity.value,
+        "fix": known.fix,
+        "exploited": known.exploited,
+        "since": since,
+        "facts": msgspec.json.encode(known).decode(),
+    }
+
+
+def _key(members: Iterable[Component]) -> bytes:
+    return hashlib.blake2b(b"".join(sorted(each.key for each in members)), digest_size=16).digest()
+
+
+def retire(connection: Connection, numbers: Collection[int], at: float) -> None:
+    """Note that promotions have left. at: seconds since the epoch."""
+    for start in range(0, len(numbers), _CHUNK):
+        chunk = list(numbers)[start : start + _CHUNK]
+        connection.execute(update(tables.promotion).where(tables.promotion.c.id.in_(chunk)).values(retired_at=at))

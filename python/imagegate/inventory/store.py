@@ -1,0 +1,111 @@
+"""Opening the inventory: SQLite or PostgreSQL, brought up to the newest tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from imagegate.errors import InventoryError
+
+_HEAD = "0001"
+"""The newest revision, which `migrations/versions` has."""
+_WAIT = 60
+"""Seconds that one writer waits for another, in SQLite."""
+
+
+class Inventory:
+    """The inventory's database; a context manager. Every method that reaches it raises InventoryError."""
+
+    def __init__(self, url: str) -> None:
+        """url: of SQLAlchemy, such as `sqlite:////var/lib/imagegate/inventory.sqlite` or `postgresql+psycopg://…`.
+
+        A file and its tables are made where there are none, and older tables are migrated.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise InventoryError(
+                "inventory.url is no URL of a database", hint="sqlite:///FILE or postgresql://…"
+            ) from error
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.shown = parsed.render_as_string(hide_password=True)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._engine = create_engine(parsed)
+        except (NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError) as error:
+            raise InventoryError(f"there is no driver for {self.shown}", why=str(error)) from error
+        if self.is_sqlite:
+            event.listen(self._engine, "connect", _prepare)
+            event.listen(self._engine, "begin", _begin)
+        self._upgrade()
+
+    def __enter__(self) -> Inventory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the inventory is a file."""
+        return self._engine.dialect.name == "sqlite"
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine."""
+        return self._engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Open a transaction, which is one whole or nothing."""
+        with self._explained(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that reads one state and keeps nobody from writing."""
+        with self._explained(), self._engine.connect().execution_options(imagegate_reads=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            why = str(error.orig).strip().partition("\n")[0]
+            raise InventoryError(f"the inventory {self.shown} cannot be used", why=why) from error
+
+    def _upgrade(self) -> None:
+        """Alembic takes a fifth of a second to import, so it is asked only where something is to be done."""
+        with self.reading() as connection:
+            there = inspect(connection).has_table("alembic_version")
+            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if there else None
+        if revision != _HEAD:
+            from imagegate.inventory.migrate import upgrade
+
+            with self._explained():
+                upgrade(self._engine, self.shown, revision)
+
+
+def _prepare(connection: object, _: object) -> None:
+    """Readers and a writer at once; SQLAlchemy begins transactions, not the driver."""
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute(f"PRAGMA busy_timeout = {_WAIT * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """The lock is taken at once: two that read first and write then would fail, not wait. (SQLite, "Transaction".)"""
+    reads = connection.get_execution_options().get("imagegate_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
