@@ -110,7 +110,7 @@ def default_tag(environ: Mapping[str, str]) -> str:
 def report_id(repository: str, *, check: bool) -> str:
     """Return the id of a repository's reports, no other's: one in which `-` could be `/`, or a kind, gets a hash."""
     kind = "check-" if check else ""
-    plain = "-" not in repository and repository.partition("/")[0] != "check"
+    plain = re.fullmatch(r"[^-/]+(/[^-/]+)*", repository) and repository.partition("/")[0] != "check"
     return f"imagegate-{kind}" + (slug(repository.replace("/", "-")) if plain else slug(repository, marked=True))
 
 
