@@ -52,10 +52,14 @@ LOOSENING: Mapping[str, Callable[[Any], bool]] = {
     "policy.allow_deprecated": bool,
     "policy.waivers": bool,
     "policy.project_waivers": bool,
+    "policy.vex": bool,
+    "policy.project_vex": bool,
     "policy.compat": lambda value: value != "strict",
     "analysis.catalogers": lambda value: value == "native",
     "analysis.search_max_size": lambda value: value < 1024**2,
     "analysis.secrets.*": lambda value: not value,
+    "advisories.unsigned_snapshots": bool,
+    "vulnerabilities.grype": bool,
     "notary.trust_on_first_use": bool,
     "hosts.*.insecure": bool,
     "hosts.*.plain_http": bool,
@@ -68,22 +72,27 @@ SITE_DECIDES = (
     "notary.pins",
     "notary.roles",
     "advisories",
+    "vulnerabilities",
     "analysis.malware",
     "scanner",
     "anchore",
     "hosts",
 )
 """Groups of keys that say what is trusted. Where the site sets one of a group, a project may set none of it; a host is
-a group of its own."""
+a group of its own, and who says what is vulnerable is of one group with the advisories."""
 
 PATHS = frozenset(
     {
         "cache.directory",
         "advisories.database",
+        "advisories.signing_key",
+        "advisories.snapshot_keys",
         "analysis.malware.database",
+        "vulnerabilities.grype",
         "policy.bundle",
         "policy.packages",
         "policy.waivers",
+        "policy.vex",
         "notary.keys",
         "notary.pins.*",
         "hosts.*.ca_file",
@@ -118,7 +127,14 @@ class Configuration(msgspec.Struct, frozen=True):
     locked: tuple[str, ...] = ()
 
 
-_TABLES = {"hosts": 1, "notary.pins": 0, "analysis.secrets": 0, "analysis.contents": 0, "policy.waiver_days": 0}
+_TABLES = {
+    "hosts": 1,
+    "advisories.urls": 0,
+    "notary.pins": 0,
+    "analysis.secrets": 0,
+    "analysis.contents": 0,
+    "policy.waiver_days": 0,
+}
 """Keys whose children are named by the user; how many levels of fixed keys each entry has."""
 
 
@@ -215,8 +231,8 @@ def _project(named: str | None, directory: Path, problems: list[str], allowed: f
 
 def _allowed(site: Sequence[Setting]) -> frozenset[str]:
     """Return the loosening keys that the site leaves to projects."""
-    yes = any(setting.key == "policy.project_waivers" and setting.value for setting in site)
-    return frozenset({"policy.waivers"}) if yes else frozenset()
+    keys = {"policy.project_waivers": "policy.waivers", "policy.project_vex": "policy.vex"}
+    return frozenset(keys[setting.key] for setting in site if setting.key in keys and setting.value)
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Located]:
@@ -307,6 +323,8 @@ def _group(key: str) -> str:
     path = _split(key)
     if path[0] == "hosts":
         return _join(path[:2])
+    if path[0] == "vulnerabilities":
+        return "advisories"
     return next((group for group in SITE_DECIDES if key == group or key.startswith(f"{group}.")), "")
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imagegate.dockerfile import Dockerfile
 from imagegate.errors import AdvisoryError
@@ -21,6 +24,10 @@ from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts, Previous
 from imagegate.policy.waivers import Waiver
 from imagegate.settings import Advisories, PolicySettings
+from imagegate.vex.statement import Statement
+
+if TYPE_CHECKING:
+    from imagegate.sbom.contents import Sbom
 
 
 @dataclass(frozen=True)
@@ -38,32 +45,45 @@ class PolicyJudge:
     previous: Callable[[str, Platform], Previous]
     listing: Callable[[], PackageListing | None]
     waivers: tuple[Waiver, ...]
+    vex: tuple[Statement, ...]
     clock: Callable[[], datetime]
 
     def __call__(self, image: PlatformImage, source: ImageSource, name: str) -> Judgement:
         """Evaluate the image under the name that it is, or would be, published as."""
         analysis = self.analyze(image, source)
-        now = self.clock()
-        report = self.match(analysis) if self.bundle.uses_gate("vulnerabilities") else None
-        if report:
-            self._refuse_old(report, now)
         ancestors = self.prove_ancestry(image) if self.bundle.uses_gate("ancestry") else None
         base = ancestors[0] if ancestors else self.prove_base(image) if needs_base(self.bundle) else None
-        listed = self.bundle.uses_gate("npms") or self.bundle.uses_gate("ruby_gems")
         facts = Facts(
             analysis=analysis,
             dockerfile=self.dockerfile,
-            vulnerabilities=report,
             base=base,
             image_id=image.config_descriptor.digest,
-            listing=self.listing() if listed else None,
             ancestors=ancestors,
-            previous=self.previous(name, image.platform) if self.bundle.uses_gate("tag_drift") else None,
         )
-        evaluation = evaluate(self.bundle, facts, tag=name, settings=self.policy, now=now, waivers=self.waivers)
+        return self._evaluate(facts, name)
+
+    def of_sbom(self, sbom: Sbom, name: str) -> Judgement:
+        """Evaluate what an SBOM says, under a name. What needs the image itself is then left undecided."""
+        return self._evaluate(Facts(analysis=sbom.analysis, problems=sbom.problems), name)
+
+    def _evaluate(self, facts: Facts, name: str) -> Judgement:
+        now, analysis = self.clock(), facts.analysis
+        report = self.match(analysis) if self.bundle.uses_gate("vulnerabilities") else None
+        if report:
+            self._refuse_old(report, now)
+        listed = self.bundle.uses_gate("npms") or self.bundle.uses_gate("ruby_gems")
+        facts = msgspec.structs.replace(
+            facts,
+            vulnerabilities=report,
+            listing=self.listing() if listed else None,
+            previous=self.previous(name, analysis.platform) if self.bundle.uses_gate("tag_drift") else None,
+        )
+        evaluation = evaluate(
+            self.bundle, facts, tag=name, settings=self.policy, now=now, waivers=self.waivers, vex=self.vex
+        )
         fetched = min((feed.synced_at for feed in report.feeds), default=None) if report else None
         found = report.vulnerabilities if report else ()
-        return Judgement(evaluation, base, len(analysis.packages), fetched, analysis.layers, found)
+        return Judgement(evaluation, facts.base, len(analysis.packages), fetched, analysis.layers, found)
 
     def _refuse_old(self, report: VulnerabilityReport, now: datetime) -> None:
         if not self.advisories.max_age_days:

@@ -258,6 +258,9 @@ class ServerJudge:
         if self.policy.waivers:
             told = "waivers count once they are on the server: `imagegate policy waivers` prints them as an allowlist"
             problems.append(Problem("warn", "waivers", told))
+        if self.policy.vex:
+            told = "VEX documents count where imagegate evaluates: with a server, policy.vex lets nothing through"
+            problems.append(Problem("warn", "vex", told))
         now = self.clock()
         return Evaluation(
             digest=image.digest,

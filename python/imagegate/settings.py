@@ -91,10 +91,32 @@ class Advisories(_Section, frozen=True):
     """database: the SQLite file; empty: `advisories.sqlite` in the cache directory.
 
     max_age_days: data older than this counts as missing ("could not decide"); 0: no limit but the policy's own.
+    sources: what `db update` updates when it is told nothing; empty: all. urls: where a source is published, by its
+    name, `osv` for all exports: a mirror's URL, or an absolute path. timeout: seconds for the download of one file.
+    signing_key: the PEM file of the Ed25519 key that snapshots are signed with. snapshot_keys: public keys, one of
+    which must have signed a snapshot that is imported.
     """
 
     database: str = ""
     max_age_days: int = 0
+    sources: tuple[str, ...] = ()
+    urls: dict[str, str] = {}
+    timeout: float = 3600.0
+    signing_key: str = ""
+    snapshot_keys: tuple[str, ...] = ()
+    unsigned_snapshots: bool = False
+    """Whether snapshots without a signature are imported."""
+
+
+class Vulnerabilities(_Section, frozen=True):
+    """Who says what vulnerabilities packages have: the advisory database, or the program grype with its own.
+
+    grype: the program, a name on PATH or a file. timeout: seconds for one run of it.
+    """
+
+    provider: Literal["database", "grype"] = "database"
+    grype: str = "grype"
+    timeout: float = 600.0
 
 
 class PolicySettings(_Section, frozen=True):
@@ -109,6 +131,10 @@ class PolicySettings(_Section, frozen=True):
     """Files of waivers."""
     project_waivers: bool = False
     """Whether a project's settings may name waivers."""
+    vex: tuple[str, ...] = ()
+    """VEX documents: who says that a vulnerability does not affect an image or a package of it."""
+    project_vex: bool = False
+    """Whether a project's settings may name VEX documents."""
     waiver_days: dict[str, int] = {}
     """The longest life of a waiver by severity, `other` for findings without one; 0 or absent: any."""
     packages: str = ""
@@ -198,6 +224,7 @@ class Settings(_Section, frozen=True):
     docker: Docker = Docker()
     analysis: AnalysisSettings = AnalysisSettings()
     advisories: Advisories = Advisories()
+    vulnerabilities: Vulnerabilities = Vulnerabilities()
     policy: PolicySettings = PolicySettings()
     trusted: Trusted = Trusted()
     notary: NotarySettings = NotarySettings()

@@ -90,6 +90,7 @@ def test_a_locked_key_is_refused_everywhere_else_and_both_places_are_named(files
         "notary: {trust_on_first_use: true}",
         "hosts: {'r.example.com:5000': {insecure: true}}",
         "hosts: {r.example.com: {plain_http: true}}",
+        "vulnerabilities: {grype: ./mine}",
     ],
 )
 def test_what_loosens_the_gate_is_for_the_site_not_for_a_project(files: Path, loose: str) -> None:
@@ -103,6 +104,9 @@ def test_what_loosens_the_gate_is_for_the_site_not_for_a_project(files: Path, lo
     [
         ("advisories: {max_age_days: 3}", "advisories: {max_age_days: 0}"),
         ("advisories: {database: /site.sqlite}", "advisories: {max_age_days: 9}"),
+        ("advisories: {max_age_days: 3}", "vulnerabilities: {provider: grype}"),
+        ("vulnerabilities: {provider: grype}", "vulnerabilities: {provider: database}"),
+        ("vulnerabilities: {provider: grype}", "advisories: {max_age_days: 9}"),
         ("trusted: {registry: r.example.com}", "trusted: {base_roles: [targets/anybody]}"),
         ("notary: {pins: {'r/*': [one]}}", "notary: {pins: {'*': [two]}}"),
         ("notary: {server: 'https://n'}", "notary: {server: 'https://mine'}"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imagegate.errors import InvalidReference
 from imagegate.image.reference import parse, parse_platform, parse_repository, parse_tag
-from imagegate.model import ArchiveRef, DaemonRef, LayoutRef, Platform, RegistryRef, Repository
+from imagegate.model import ArchiveRef, DaemonRef, LayoutRef, Platform, RegistryRef, Repository, SbomRef
 
 DIGEST = "sha256:" + "a" * 64
 SEGMENT = st.from_regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", fullmatch=True).filter(lambda text: len(text) < 30)
@@ -36,6 +36,7 @@ HOST = st.sampled_from(
         ("oci:images", LayoutRef("images")),
         ("oci:images:1.0", LayoutRef("images", "1.0")),
         ("docker-archive:app.tar:app:1.0", ArchiveRef("app.tar", "app:1.0")),
+        ("sbom:app.cdx.json", SbomRef("app.cdx.json")),
     ],
 )
 def test_references_are_read_as_docker_reads_them(text: str, expected: object) -> None:

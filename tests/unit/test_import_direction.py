@@ -67,7 +67,9 @@ def test_nothing_imports_the_command_line() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("package", ["policy", "trust.notary.state", "vulnerability.versions", "dockerfile", "model"])
+@pytest.mark.parametrize(
+    "package", ["policy", "sbom", "vex", "trust.notary.state", "vulnerability.versions", "dockerfile", "model"]
+)
 def test_pure_logic_does_no_network_and_reads_no_clock(package: str) -> None:
     for name, tree in modules():
         if not within(name, package):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from imagegate.cli.app import App
 from imagegate.cli.options import IMAGE, platform_options, setting
+from imagegate.errors import UsageError
 from imagegate.model import Analysis, ImageRef
+
+FORMATS = ("json", "cyclonedx", "spdx")
+"""What `--output` can write."""
 
 
 @click.command()
@@ -22,28 +30,79 @@ from imagegate.model import Analysis, ImageRef
     help="auto: native ones, and syft where a layer holds what they do not read.",
 )
 @click.option(
-    "--output", "-o", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document there."
+    "--output",
+    "-o",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="Write json, or an SBOM: cyclonedx (1.6), spdx (2.3). Without FILE it is printed. May repeat.",
 )
 @click.pass_obj
-def analyze(app: App, image: ImageRef, all_platforms: bool, file: Path | None) -> None:
+def analyze(app: App, image: ImageRef, all_platforms: bool, outputs: tuple[str, ...]) -> None:
     """List what an image holds: packages, files, users, configuration.
 
-    The document is described in docs/analysis.md. Layers that were read before are not read again.
+    The JSON document is described in docs/analysis.md. Layers that were read before are not read again. An SBOM is of
+    the same moment each time that SOURCE_DATE_EPOCH is.
     """
+    wanted = _outputs(outputs, printed=app.as_json)
     with app.factory.open(image) as source:
         resolved = app.factory.resolve(source, all_platforms=all_platforms)
         analyses = [app.factory.analyze(each, source) for each in resolved.images]
     document = analyses[0] if len(analyses) == 1 and not all_platforms else analyses
-    if file:
-        import msgspec
-
+    if wanted:
+        from imagegate.cli.check import published_name
         from imagegate.report import write_atomically
 
-        write_atomically(file, msgspec.json.encode(document).decode() + "\n")
+        name = published_name(image)
+        for kind, file in wanted:
+            text = _render(kind, analyses, document, name)
+            if file:
+                write_atomically(file, text)
+            else:
+                click.echo(text, nl=False)
+    if any(file is None for _, file in wanted):
+        return
     if app.as_json:
         app.print_document(document)
     else:
         click.echo("\n\n".join(_summary(analysis) for analysis in analyses))
+
+
+def _outputs(outputs: tuple[str, ...], *, printed: bool) -> list[tuple[str, Path | None]]:
+    """Return formats and files, None for standard output. Raises UsageError before any work is done."""
+    pairs: list[tuple[str, Path | None]] = []
+    for text in outputs:
+        kind, equals, file = text.partition("=")
+        if kind not in FORMATS or (equals and not file):
+            raise UsageError(f"--output {text!r} is not FORMAT or FORMAT=FILE", hint=f"Formats: {', '.join(FORMATS)}.")
+        pairs.append((kind, Path(file) if file else None))
+    if sum(file is None for _, file in pairs) + printed > 1:
+        raise UsageError("only one document can be printed", hint="Write the others to files, as FORMAT=FILE.")
+    return pairs
+
+
+def _render(kind: str, analyses: Sequence[Analysis], document: object, name: str) -> str:
+    """Return a document. Raises UsageError for an SBOM of several images."""
+    if kind == "json":
+        import msgspec
+
+        return msgspec.json.encode(document).decode() + "\n"
+    if len(analyses) != 1:
+        raise UsageError(
+            f"{kind} is about one image, and this is an index of {len(analyses)}",
+            hint="Ask for one with --platform, and write an SBOM of each.",
+        )
+    render: Callable[[Analysis, str, datetime], str] = import_module(f"imagegate.sbom.write_{kind}").render
+    return render(analyses[0], name, _moment())
+
+
+def _moment() -> datetime:
+    """Return now, or the moment that a reproducible build gives. (reproducible-builds.org, SOURCE_DATE_EPOCH.)"""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    try:
+        return datetime.fromtimestamp(int(given), UTC) if given else datetime.now(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(f"SOURCE_DATE_EPOCH is {given[:40]!r}, no number of seconds") from error
 
 
 def _summary(analysis: Analysis) -> str:

@@ -10,7 +10,7 @@ import click
 from imagegate.cli.app import App
 from imagegate.cli.options import IMAGE, output_option, platform_options, policy_options, split_outputs
 from imagegate.cli.verdict import EXIT_CODES, Witness, publish
-from imagegate.model import ImageRef, RegistryRef, joint_verdict
+from imagegate.model import ImageRef, RegistryRef, SbomRef, joint_verdict
 
 
 @click.command()
@@ -30,13 +30,17 @@ def check(
 ) -> int:
     """Evaluate a policy on images, and change nothing.
 
-    IMAGE is registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR[:ref] or docker-archive:FILE.
+    IMAGE is registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR[:ref], docker-archive:FILE, or
+    sbom:FILE, an SBOM made elsewhere (CycloneDX, SPDX or syft's own, as JSON).
     """
     reports = split_outputs(outputs)
     judge = Witness(app.factory.judge(dockerfile))
+    sboms = [(app.factory.read_sbom(each), each) for each in images if isinstance(each, SbomRef)]
     with ExitStack() as stack:
         found = []
         for reference in images:
+            if isinstance(reference, SbomRef):
+                continue
             source = stack.enter_context(app.factory.open(reference))
             resolved = app.factory.resolve(source, all_platforms=all_platforms)
             found += [(image, source, name or published_name(reference)) for image in resolved.images]
@@ -44,6 +48,8 @@ def check(
             judge.announce(*each)
         for each in found:
             judge(*each)
+    for sbom, reference in sboms:
+        judge.of_sbom(sbom, name or sbom.name or published_name(reference))
     publish(app, judge, reports, dockerfile=dockerfile)
     return EXIT_CODES[joint_verdict(judge.evaluations)]
 
@@ -52,6 +58,6 @@ def published_name(reference: ImageRef) -> str:
     """Return the name that mappings see: an image from no registry is one of the registry `localhost`."""
     if isinstance(reference, RegistryRef):
         return f"{reference.repository}:{reference.tag or 'latest'}"
-    text = reference.name or Path(getattr(reference, "path", "image")).stem
+    text = getattr(reference, "name", "") or Path(getattr(reference, "path", "image")).stem
     repository, _, tag = text.rpartition(":") if ":" in text.rpartition("/")[2] else (text, "", "latest")
     return f"localhost/{repository.strip('/')}:{tag}"

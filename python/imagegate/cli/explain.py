@@ -10,7 +10,7 @@ from imagegate.cli.app import App
 from imagegate.cli.check import published_name
 from imagegate.cli.options import IMAGE, platform_options, policy_options
 from imagegate.cli.verdict import EXIT_CODES, Witness
-from imagegate.model import ImageRef, joint_verdict
+from imagegate.model import ImageRef, SbomRef, joint_verdict
 
 
 @click.command()
@@ -38,9 +38,13 @@ def explain(
     from imagegate.report.explain import is_selected
 
     witness = Witness(app.factory.judge(dockerfile))
-    with app.factory.open(image) as source:
-        for each in app.factory.resolve(source, all_platforms=all_platforms).images:
-            witness(each, source, name or published_name(image))
+    if isinstance(image, SbomRef):
+        sbom = app.factory.read_sbom(image)
+        witness.of_sbom(sbom, name or sbom.name or published_name(image))
+    else:
+        with app.factory.open(image) as source:
+            for each in app.factory.resolve(source, all_platforms=all_platforms).images:
+                witness(each, source, name or published_name(image))
     context = witness.context(dockerfile, "")
     for evaluation in witness.evaluations:
         for finding in evaluation.findings:

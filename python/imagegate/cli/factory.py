@@ -26,6 +26,7 @@ from imagegate.model import (
     RegistryRef,
     Repository,
     ResolvedImage,
+    SbomRef,
     VerifiedTarget,
     VulnerabilityReport,
 )
@@ -44,10 +45,12 @@ if TYPE_CHECKING:
     from imagegate.policy.facts import Previous
     from imagegate.policy.waivers import Waiver
     from imagegate.registry.destination import Destination
+    from imagegate.sbom.contents import Sbom
     from imagegate.server_judge import ServerJudge
     from imagegate.settings import AnalysisSettings
     from imagegate.trust.base import VerifiedBase
     from imagegate.trust.signing import Signer, Verifier
+    from imagegate.vex.statement import Statement
 
 
 class Factory:
@@ -81,7 +84,12 @@ class Factory:
         return BlobCache(self.cache_directory / "blobs", self._settings.cache.max_size)
 
     def open(self, reference: ImageRef) -> ImageSource:
-        """Open an image for reading."""
+        """Open an image for reading. Raises UsageError for an SBOM, which has none of its bytes."""
+        if isinstance(reference, SbomRef):
+            raise UsageError(
+                f"{reference} is no image: there is nothing in it to read, copy or sign",
+                hint="`imagegate check` and `imagegate explain` evaluate an SBOM; name the image itself here.",
+            )
         if isinstance(reference, RegistryRef):
             from imagegate.image.cache import CachedSource
             from imagegate.registry.source import RegistrySource
@@ -98,6 +106,12 @@ class Factory:
         from imagegate.image.daemon import DaemonSource
 
         return DaemonSource(reference, self.cache_directory / "engine", self._settings.docker, self._settings.limits)
+
+    def read_sbom(self, reference: SbomRef) -> Sbom:
+        """Read an SBOM. Raises SbomError."""
+        from imagegate.sbom.document import load
+
+        return load(reference, self._settings.limits.metadata_file_size)
 
     def open_pushable(self, reference: ImageRef) -> ImageSource:
         """Open an image that has, or is given, a manifest and compressed layers, as a registry wants them."""
@@ -144,7 +158,11 @@ class Factory:
             return database.feeds()
 
     def match(self, analysis: Analysis) -> VulnerabilityReport:
-        """Return what the advisories say about an image."""
+        """Return what the advisories say about an image: the database's, or grype's."""
+        if self._settings.vulnerabilities.provider == "grype":
+            from imagegate.vulnerability import grype
+
+            return grype.match(analysis.packages, analysis.distro, self._settings.vulnerabilities)
         from imagegate.vulnerability.database import AdvisoryDatabase
         from imagegate.vulnerability.matcher import match
 
@@ -248,6 +266,7 @@ class Factory:
             previous=lambda name, platform: self.previous(name, platform, wanted),
             listing=self.listing,
             waivers=self.waivers(),
+            vex=self.vex(),
             clock=lambda: datetime.now(UTC),
         )
 
@@ -260,6 +279,16 @@ class Factory:
         from imagegate.yamlfile import load_yaml
 
         return read_waivers(load_yaml(Path(file).expanduser()) for file in files)
+
+    def vex(self) -> tuple[Statement, ...]:
+        """Return the statements of the VEX documents in force. Raises VexError with every mistake of them."""
+        files = self._settings.policy.vex
+        if not files:
+            return ()
+        from imagegate.vex.document import load_all
+
+        paths = [Path(file).expanduser() for file in files]
+        return load_all(paths, self._settings.limits.metadata_file_size)
 
     def listing(self) -> PackageListing | None:
         """Return what package registries have, None when no file says so."""

@@ -15,7 +15,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class ReferenceType(click.ParamType[Any]):
-    """`registry/repo:tag`, `…@sha256:…`, `docker-daemon:NAME`, `oci:DIR[:ref]` or `docker-archive:FILE`."""
+    """`registry/repo:tag`, `…@sha256:…`, `docker-daemon:NAME`, `oci:DIR[:ref]`, `docker-archive:FILE`, `sbom:FILE`."""
 
     name = "image"
 
@@ -47,7 +47,7 @@ def platform_options(verb: Verb) -> Verb:
 
 
 def policy_options(verb: Verb) -> Verb:
-    """`--policy`, `--waivers`, `--dockerfile` and `--compat`."""
+    """`--policy`, `--waivers`, `--vex`, `--dockerfile` and `--compat`."""
     verb = click.option(
         "--dockerfile",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -58,6 +58,13 @@ def policy_options(verb: Verb) -> Verb:
         key="policy.compat",
         type=click.Choice(["strict", "engine"]),
         help="engine: repeat the quirks of Anchore Engine.",
+    )(verb)
+    verb = setting(
+        "--vex",
+        key="policy.vex",
+        multiple=True,
+        metavar="FILE",
+        help="VEX documents (OpenVEX, CycloneDX): findings that do not count, because of what they say. May repeat.",
     )(verb)
     verb = setting(
         "--waivers",
@@ -83,7 +90,7 @@ def output_option(verb: Verb) -> Verb:
         multiple=True,
         metavar="FORMAT=FILE",
         help="Write a report: html (with a stylesheet beside it), json, junit, markdown, sarif, text, warnings-ng, "
-        "or anchore-report=DIRECTORY. May repeat.",
+        "openvex, cyclonedx-vex, or anchore-report=DIRECTORY. May repeat.",
     )(verb)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagegate.cli import console
 from imagegate.cli.app import App, titled
+from imagegate.errors import UsageError
 from imagegate.gate import Judgement, Outcome, undecided
 from imagegate.image.source import ImageSource
 from imagegate.judge import PolicyJudge
@@ -15,6 +16,7 @@ from imagegate.model import Digest, Evaluation, PlatformImage, Verdict, joint_ve
 from imagegate.report.context import Context, LayerText, Rule, RuleText
 
 if TYPE_CHECKING:
+    from imagegate.sbom.contents import Sbom
     from imagegate.server_judge import ServerJudge
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.STOP: 1, Verdict.UNDECIDED: 2}
@@ -39,6 +41,14 @@ class Witness:
         judgement = self._judge(image, source, name)
         self.judgements.append(judgement)
         self._image_ids[image.digest] = image.config_descriptor.digest
+        return judgement
+
+    def of_sbom(self, sbom: Sbom, name: str) -> Judgement:
+        """Judge what an SBOM says. Raises UsageError where a server judges: it is given images."""
+        if not isinstance(self._judge, PolicyJudge):
+            raise UsageError("an Anchore server evaluates images, not SBOMs", hint="Set scanner: local.")
+        judgement = self._judge.of_sbom(sbom, name)
+        self.judgements.append(judgement)
         return judgement
 
     @property

@@ -14,6 +14,7 @@ from imagegate.model import (
     Platform,
     RegistryRef,
     Repository,
+    SbomRef,
     parse_digest,
 )
 
@@ -28,14 +29,14 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|
 _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 _MAX_NAME = 255
 
-_TRANSPORTS = ("docker-daemon", "oci", "docker-archive")
+_TRANSPORTS = ("docker-daemon", "oci", "docker-archive", "sbom")
 
 
 def parse(text: str) -> ImageRef:
     """Return the reference that text is.
 
     `registry/repo:tag`, `registry/repo@sha256:…` or both; `docker-daemon:NAME`; `oci:DIR[:ref]`;
-    `docker-archive:FILE[:name:tag]`. Raises InvalidReference.
+    `docker-archive:FILE[:name:tag]`; `sbom:FILE`. Raises InvalidReference.
     """
     transport, colon, rest = text.partition(":")
     if colon and transport in _TRANSPORTS:
@@ -45,6 +46,8 @@ def parse(text: str) -> ImageRef:
             )
         if transport == "docker-daemon":
             return DaemonRef(rest)
+        if transport == "sbom":
+            return SbomRef(rest)
         path, name = _split_path(rest)
         return LayoutRef(path, name) if transport == "oci" else ArchiveRef(path, name)
     return _parse_registry(text)
@@ -101,9 +104,9 @@ def _parse_registry(text: str, default_tag: str = "latest", default_registry: st
 
 def _check(text: str, registry: str, path: str) -> None:
     hint = "Write registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR or docker-archive:FILE."
-    local = text.startswith(("/", "./", "../", "~")) or text.endswith((".tar", ".tar.gz"))
+    local = text.startswith(("/", "./", "../", "~")) or text.endswith((".tar", ".tar.gz", ".json"))
     if local:
-        kind = "oci" if Path(text).is_dir() else "docker-archive"
+        kind = "sbom" if text.endswith(".json") else "oci" if Path(text).is_dir() else "docker-archive"
         raise InvalidReference(f"{text!r} is a path, not an image", hint=f"Write {kind}:{text}.")
     if not _HOST.match(registry):
         raise InvalidReference(f"{text[:150]!r}: {registry[:80]!r} is no registry host", hint=hint)

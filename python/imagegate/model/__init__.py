@@ -19,6 +19,7 @@ from imagegate.model.analysis import (
     Package,
     PackageListing,
     PackageType,
+    Part,
     PasswdEntry,
     SearchKind,
 )
@@ -33,6 +34,7 @@ from imagegate.model.evaluation import (
     Problem,
     Reason,
     Verdict,
+    VexMatch,
     joint_verdict,
 )
 from imagegate.model.image import (
@@ -57,6 +59,7 @@ from imagegate.model.reference import (
     Platform,
     RegistryRef,
     Repository,
+    SbomRef,
     parse_digest,
 )
 from imagegate.model.vulnerability import CvssScore, Epss, FeedState, Severity, Vulnerability, VulnerabilityReport
@@ -96,6 +99,7 @@ __all__ = [
     "Package",
     "PackageListing",
     "PackageType",
+    "Part",
     "PasswdEntry",
     "Platform",
     "PlatformImage",
@@ -107,11 +111,13 @@ __all__ = [
     "ResolvedImage",
     "RootFS",
     "RuntimeConfig",
+    "SbomRef",
     "SearchKind",
     "Severity",
     "Target",
     "Verdict",
     "VerifiedTarget",
+    "VexMatch",
     "Vulnerability",
     "VulnerabilityReport",
     "joint_verdict",

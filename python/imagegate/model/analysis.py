@@ -176,6 +176,16 @@ class AnalysedLayer(msgspec.Struct, frozen=True):
     created_by: str = ""
 
 
+class Part(StrEnum):
+    """What can be known of an image. `image` is all that only its bytes tell: files, config, layers, size."""
+
+    PACKAGES = "packages"
+    LICENSES = "licenses"
+    DISTRO = "distro"
+    PLATFORM = "platform"
+    IMAGE = "image"
+
+
 class Analysis(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/analysis/1"):
     """All that is known about the content of one image. docs/analysis.md describes it as a document.
 
@@ -183,6 +193,7 @@ class Analysis(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/a
     retrieved: contents that policies ask for, by absolute path. analyzer: its version, part of every cache key.
     matches: files in which a pattern of `analysis.secrets` or `analysis.contents` was found. altered: files that are
     not as their package brought them, None when `analysis.verify` is off. malware: None when no scanner was asked.
+    unknown: what could not be looked at, when all there was is an SBOM; rules that need it cannot be decided.
     """
 
     digest: Digest
@@ -199,3 +210,4 @@ class Analysis(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/a
     matches: tuple[ContentMatch, ...] = ()
     altered: tuple[AlteredFile, ...] | None = None
     malware: MalwareScan | None = None
+    unknown: tuple[Part, ...] = ()

@@ -61,6 +61,22 @@ class AllowlistMatch(msgspec.Struct, frozen=True):
     item_id: str
 
 
+class VexMatch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The statement of a VEX document that lets a finding through.
+
+    status: `not_affected` or `fixed`; justification: OpenVEX's word for why; detail: the author's own words.
+    document: its id; place: `file: statement`.
+    """
+
+    status: str
+    author: str
+    document: str
+    place: str
+    at: datetime
+    justification: str = ""
+    detail: str = ""
+
+
 class Owner(StrEnum):
     """Whose a finding is: the proved base's, or the image's own."""
 
@@ -73,7 +89,8 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
     line: of the Dockerfile; fix: the smallest change that clears the finding, in words a developer can follow.
     aliases: other ids of the vulnerability. rule_place: of the rule, in the policy document. layer: digest of the layer
-    that brought the package or file; owner: whose it is, empty when that is not known.
+    that brought the package or file; owner: whose it is, empty when that is not known. vex: the statement that
+    let it through, where `allowlisted` is due to one.
     """
 
     gate: str
@@ -94,6 +111,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     rule_place: str = ""
     layer: Digest | None = None
     owner: Owner | None = None
+    vex: VexMatch | None = None
 
 
 class Reason(StrEnum):

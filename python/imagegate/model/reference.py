@@ -97,4 +97,13 @@ class ArchiveRef(msgspec.Struct, frozen=True):
         return f"docker-archive:{self.path}" + (f":{self.name}" if self.name else "")
 
 
-ImageRef = RegistryRef | DaemonRef | LayoutRef | ArchiveRef
+class SbomRef(msgspec.Struct, frozen=True):
+    """`sbom:FILE`: what an SBOM says of an image that is not at hand. It can be evaluated, not promoted."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"sbom:{self.path}"
+
+
+ImageRef = RegistryRef | DaemonRef | LayoutRef | ArchiveRef | SbomRef

@@ -17,6 +17,7 @@ from imagegate.policy.model import ImageRule, Mapping, PolicyBundle, Rule, RuleS
 from imagegate.policy.waivers import Ledger, Waiver
 from imagegate.policy.words import ALL_TRIGGERS
 from imagegate.settings import PolicySettings
+from imagegate.vex.statement import Statement, Statements
 
 
 def evaluate(
@@ -27,6 +28,7 @@ def evaluate(
     settings: PolicySettings,
     now: datetime,
     waivers: Sequence[Waiver] = (),
+    vex: Sequence[Statement] = (),
 ) -> Evaluation:
     """Return the verdict on an image under the name that it has, or would have: `registry/repository:tag`.
 
@@ -35,12 +37,15 @@ def evaluate(
     """
     engine = settings.compat == "engine"
     scope = Scope(facts=facts, at=now, engine=engine, missing_passes=settings.missing_advisories == "go")
+    scope.problems += facts.problems
     name = parse_name(tag, facts.analysis.digest, facts.image_id)
     mapping = _mapping(bundle, name, settings, scope)
     ledger = Ledger(waivers, settings.waiver_days, now)
     digest = facts.analysis.digest
-    findings = tuple(ledger.waive(finding, tag, digest) for finding in _findings(bundle, mapping, scope))
-    scope.problems += ledger.problems(tag, digest)
+    statements = Statements(vex, now)
+    fired = (statements.apply(finding, tag, digest) for finding in _findings(bundle, mapping, scope))
+    findings = tuple(ledger.waive(finding, tag, digest) for finding in fired)
+    scope.problems += [*statements.problems(tag, digest), *ledger.problems(tag, digest)]
     action, reason, listed = _decide(bundle, name, findings, scope)
     if engine and scope.problems and not mapping:
         action = Action.STOP
@@ -92,6 +97,11 @@ def _findings(bundle: PolicyBundle, mapping: Mapping | None, scope: Scope) -> It
         for rule in rule_set.rules:
             trigger = ALL_TRIGGERS[rule.gate, rule.trigger]
             scope.rule_id = rule.id
+            lacking = [part for part in scope.facts.analysis.unknown if part in trigger.needs(rule.values)]
+            if lacking:
+                told = f"what {rule.gate}/{rule.trigger} asks ({', '.join(lacking)}) is not in an SBOM"
+                scope.undecided("not_in_sbom", told)
+                continue
             for hit in trigger.check(scope, rule.values):
                 yield _finding(trigger, hit, rule, rule_set, waivers, scope)
 

@@ -20,6 +20,7 @@ from imagegate.model import (
     Package,
     PackageListing,
     PasswdEntry,
+    Problem,
     VulnerabilityReport,
 )
 
@@ -36,7 +37,8 @@ class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     dockerfile: the one that it was built from, None when nobody gave it. vulnerabilities, base: None when nobody asked.
     image_id: digest of the image's config, for mappings by `id`; None when unknown. listing: what package registries
     have, None when nobody gave it. ancestors: the base, the base's base and so on, as far as they are proved and one
-    further. previous: what the tag stood for before.
+    further. previous: what the tag stood for before. problems: what is to be told of how the facts were got; one of
+    severity `error` leaves the image undecided.
     """
 
     analysis: Analysis
@@ -47,6 +49,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     listing: PackageListing | None = None
     ancestors: tuple[BaseProof, ...] | None = None
     previous: Previous | None = None
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def files(self) -> dict[str, FileEntry]:

@@ -37,10 +37,12 @@ def _lazy(module: str) -> Renderer:
 
 
 FORMATS: dict[str, Renderer] = {
+    "cyclonedx-vex": _lazy("cyclonedx_vex"),
     "html": _lazy("html"),
     "json": _lazy("document"),
     "junit": _lazy("junit"),
     "markdown": _lazy("markdown"),
+    "openvex": _lazy("openvex"),
     "sarif": _lazy("sarif"),
     "text": _lazy("text"),
     "warnings-ng": _lazy("warnings_ng"),

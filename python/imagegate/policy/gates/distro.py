@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imagegate.model import Part
 from imagegate.policy.gates.metadata import natural
 from imagegate.policy.gates.parameter import COMPARISONS, Parameter, Values, choice, text
-from imagegate.policy.gates.trigger import Hit, Scope, Trigger
+from imagegate.policy.gates.trigger import Hit, Scope, Trigger, needs
 
 
 def _denied(scope: Scope, values: Values) -> Iterator[Hit]:
@@ -34,5 +35,6 @@ TRIGGERS = (
             Parameter("check", choice(*COMPARISONS), required=True),
         ),
         beyond=True,
+        needs=needs(Part.DISTRO),
     ),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from imagegate.model import Package, PackageType
+from imagegate.model import Package, PackageType, Part
 from imagegate.policy.gates.parameter import Parameter, Values, strings
-from imagegate.policy.gates.trigger import Hit, Scope, Trigger
+from imagegate.policy.gates.trigger import Hit, Scope, Trigger, needs
 
 _OPERATORS = {"AND", "OR", "WITH"}
 _UNSTATED = {PackageType.DPKG: "Unknown", PackageType.APK: "N/A", PackageType.RPM: "N/A"}
@@ -46,7 +46,10 @@ def _stated(package: Package, engine: bool) -> list[str]:
     return list(dict.fromkeys(each for each in (*package.licenses, *words) if each))
 
 
+_LICENSES = (Parameter("licenses", strings, required=True),)
+_NEEDS = needs(Part.PACKAGES, Part.LICENSES)
+
 TRIGGERS = (
-    Trigger("licenses", "blacklist_exact_match", _exact, (Parameter("licenses", strings, required=True),)),
-    Trigger("licenses", "blacklist_partial_match", _partial, (Parameter("licenses", strings, required=True),)),
+    Trigger("licenses", "blacklist_exact_match", _exact, _LICENSES, needs=_NEEDS),
+    Trigger("licenses", "blacklist_partial_match", _partial, _LICENSES, needs=_NEEDS),
 )

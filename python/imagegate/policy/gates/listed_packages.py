@@ -8,7 +8,7 @@ import msgspec
 
 from imagegate.model import ListedPackage, Package, PackageType
 from imagegate.policy.gates.parameter import Parameter, Values, text
-from imagegate.policy.gates.trigger import Check, Hit, Scope, Trigger
+from imagegate.policy.gates.trigger import ONLY_PACKAGES, Check, Hit, Scope, Trigger
 
 
 class _Words(msgspec.Struct, frozen=True):
@@ -130,14 +130,14 @@ def _no_list(words: _Words) -> Check:
 _NAME = (Parameter("name", text, required=True), Parameter("version", text))
 
 TRIGGERS = (
-    Trigger("npms", "newer_version_in_feed", _newer(_NPM)),
-    Trigger("npms", "unknown_in_feeds", _unknown(_NPM)),
-    Trigger("npms", "version_not_in_feeds", _bad_version(_NPM)),
-    Trigger("npms", "blacklisted_name_version", _denied(_NPM), _NAME),
-    Trigger("npms", "feed_data_unavailable", _no_list(_NPM)),
-    Trigger("ruby_gems", "newer_version_found_in_feed", _newer(_GEM)),
-    Trigger("ruby_gems", "not_found_in_feed", _unknown(_GEM)),
-    Trigger("ruby_gems", "version_not_found_in_feed", _bad_version(_GEM)),
-    Trigger("ruby_gems", "blacklist", _denied(_GEM), _NAME),
-    Trigger("ruby_gems", "feed_data_unavailable", _no_list(_GEM)),
+    Trigger("npms", "newer_version_in_feed", _newer(_NPM), needs=ONLY_PACKAGES),
+    Trigger("npms", "unknown_in_feeds", _unknown(_NPM), needs=ONLY_PACKAGES),
+    Trigger("npms", "version_not_in_feeds", _bad_version(_NPM), needs=ONLY_PACKAGES),
+    Trigger("npms", "blacklisted_name_version", _denied(_NPM), _NAME, needs=ONLY_PACKAGES),
+    Trigger("npms", "feed_data_unavailable", _no_list(_NPM), needs=ONLY_PACKAGES),
+    Trigger("ruby_gems", "newer_version_found_in_feed", _newer(_GEM), needs=ONLY_PACKAGES),
+    Trigger("ruby_gems", "not_found_in_feed", _unknown(_GEM), needs=ONLY_PACKAGES),
+    Trigger("ruby_gems", "version_not_found_in_feed", _bad_version(_GEM), needs=ONLY_PACKAGES),
+    Trigger("ruby_gems", "blacklist", _denied(_GEM), _NAME, needs=ONLY_PACKAGES),
+    Trigger("ruby_gems", "feed_data_unavailable", _no_list(_GEM), needs=ONLY_PACKAGES),
 )

@@ -6,12 +6,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from imagegate.model import Analysis
+from imagegate.model import Analysis, Part
 from imagegate.policy.gates.parameter import COMPARISONS, Parameter, Values, choice, regex, text
 from imagegate.policy.gates.trigger import Hit, Scope, Trigger
 
 _NUMBERS = ("size", "layer_count")
 _ATTRIBUTES = ("size", "architecture", "os_type", "distro", "distro_version", "like_distro", "layer_count")
+_PARTS = {
+    "architecture": Part.PLATFORM,
+    "os_type": Part.PLATFORM,
+    "distro": Part.DISTRO,
+    "distro_version": Part.DISTRO,
+    "like_distro": Part.DISTRO,
+}
+"""What must be known for an attribute; the image itself for all others."""
 _CHECKS = (*COMPARISONS, "exists", "not_exists", "like", "not_like", "in", "not_in")
 _UNITS = {"": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3, "tb": 1024**4}
 
@@ -96,5 +104,6 @@ TRIGGERS = (
             Parameter("value", text),
         ),
         _lint,
+        needs=lambda values: (_PARTS.get(values["attribute"], Part.IMAGE),),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagegate.model import Package, PackageType
 from imagegate.policy.gates.parameter import Parameter, Values, choice, strings, text
-from imagegate.policy.gates.trigger import Hit, Scope, Trigger
+from imagegate.policy.gates.trigger import ONLY_PACKAGES, Hit, Scope, Trigger
 
 
 def _order(type_: PackageType) -> Callable[[str], Any] | None:
@@ -106,6 +106,7 @@ TRIGGERS = (
             Parameter("version", text),
             Parameter("version_match_type", choice("exact", "minimum")),
         ),
+        needs=ONLY_PACKAGES,
     ),
     Trigger(
         "packages",
@@ -117,5 +118,11 @@ TRIGGERS = (
             Parameter("check", choice("changed", "missing")),
         ),
     ),
-    Trigger("packages", "blacklist", _denied, (Parameter("name", text, required=True), Parameter("version", text))),
+    Trigger(
+        "packages",
+        "blacklist",
+        _denied,
+        (Parameter("name", text, required=True), Parameter("version", text)),
+        needs=ONLY_PACKAGES,
+    ),
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from imagegate.model import Analysis, Package, PackageType
 from imagegate.policy.gates.parameter import Parameter, Values, choice
-from imagegate.policy.gates.trigger import Hit, Scope, Trigger
+from imagegate.policy.gates.trigger import ONLY_PACKAGES, Hit, Scope, Trigger
 
 _NAMES = {"apk": PackageType.APK.value, "deb": PackageType.DPKG.value}
 
@@ -39,7 +39,8 @@ def _trigger(name: str, differences: _Told) -> Trigger:
                     fix=f"Find out whether {package} was meant to change; if so, waive this until it is promoted.",
                 )
 
-    return Trigger("tag_drift", name, check, (Parameter("package_type", _type),), beyond=True)
+    parameters = (Parameter("package_type", _type),)
+    return Trigger("tag_drift", name, check, parameters, beyond=True, needs=ONLY_PACKAGES)
 
 
 def _type(value: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 import msgspec
 
-from imagegate.model import Package, Problem, Severity
+from imagegate.model import Package, Part, Problem, Severity
 from imagegate.policy.facts import Facts
 from imagegate.policy.gates.parameter import Parameter, Values
 
@@ -50,13 +50,22 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 Check = Callable[[Scope, Values], Iterator[Hit]]
+Needs = Callable[[Values], Collection[Part]]
+
+
+def needs(*parts: Part) -> Needs:
+    """Return the `needs` of a trigger whose parameters make no difference."""
+    return lambda _: parts
+
+
+ALL_PARTS, ONLY_PACKAGES = needs(*Part), needs(Part.PACKAGES)
 
 
 class Trigger(msgspec.Struct, frozen=True):
     """A trigger of a gate. check: yields a Hit for each time that it fires.
 
     lint: says what is wrong with parameters that are each valid, empty when nothing is. beyond: whether Anchore Engine
-    does not have it.
+    does not have it. needs: what must be known of an image for the trigger to be decided; a new trigger needs all.
     """
 
     gate: str
@@ -65,6 +74,7 @@ class Trigger(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     lint: Callable[[Values], str] = lambda _: ""
     beyond: bool = False
+    needs: Needs = ALL_PARTS
 
 
 def trigger_id(trigger: Trigger, hit: Hit) -> str:

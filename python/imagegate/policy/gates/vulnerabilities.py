@@ -17,7 +17,7 @@ from imagegate.policy.gates.parameter import (
     regex,
     strings,
 )
-from imagegate.policy.gates.trigger import Hit, Scope, Trigger
+from imagegate.policy.gates.trigger import ONLY_PACKAGES, Hit, Scope, Trigger
 
 _SCORES = ("base_score", "exploitability_score", "impact_score")
 _EPSS = ("score", "percentile")
@@ -321,14 +321,22 @@ TRIGGERS = (
                 )
             ),
         ),
+        needs=ONLY_PACKAGES,
     ),
-    Trigger("vulnerabilities", "stale_feed_data", _stale, (Parameter("max_days_since_sync", integer, required=True),)),
-    Trigger("vulnerabilities", "kev_list", _exploited, beyond=True),
-    Trigger("vulnerabilities", "vulnerability_data_unavailable", _unavailable),
+    Trigger(
+        "vulnerabilities",
+        "stale_feed_data",
+        _stale,
+        (Parameter("max_days_since_sync", integer, required=True),),
+        needs=ONLY_PACKAGES,
+    ),
+    Trigger("vulnerabilities", "kev_list", _exploited, beyond=True, needs=ONLY_PACKAGES),
+    Trigger("vulnerabilities", "vulnerability_data_unavailable", _unavailable, needs=ONLY_PACKAGES),
     Trigger(
         "vulnerabilities",
         "blacklist",
         _denied,
         (Parameter("vulnerability_ids", strings, required=True), Parameter("vendor_only", boolean)),
+        needs=ONLY_PACKAGES,
     ),
 )
