@@ -105,9 +105,9 @@ def test_a_pattern_that_is_none_names_its_setting() -> None:
 
 def test_long_lines_cost_no_square() -> None:
     hostile = b"api_key = " + b"A" * 1_000_000
-    started = time.monotonic()
+    started = time.process_time()
     names(search(), hostile)
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
     assert names(search(), b"x" * 3000 + b"\t" * 900 + TEXTS["API_KEY"].encode()) == {"API_KEY"}
 
 

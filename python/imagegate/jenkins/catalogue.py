@@ -138,6 +138,7 @@ _PLATFORM = Parameter("platform", TEXT, "Platform of an index, such as `linux/ar
 _POLICY = (
     Parameter("policy", TEXT, "Policy document: a file, or a shipped one's name.", option="--policy"),
     Parameter("waivers", TEXTS, "Files of waivers.", option="--waivers"),
+    Parameter("vex", TEXTS, "VEX documents: what does not affect the image is let through.", option="--vex"),
     _DOCKERFILE,
     _PLATFORM,
     Parameter("allPlatforms", FLAG, "Take every platform of an index; all must pass.", option="--all-platforms"),
@@ -188,7 +189,7 @@ _PIPELINE_ONE = (
         words=True,
     ),
     *(parameter for parameter in _BUILDING),
-    *(parameter for parameter in _POLICY if parameter.name in ("policy", "waivers", "platform")),
+    *(parameter for parameter in _POLICY if parameter.name in ("policy", "waivers", "vex", "platform")),
     _OVERWRITE,
     Parameter("reportName", TEXT, "Name of the reports in Jenkins. Default: from the repository's name."),
 )
