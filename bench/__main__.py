@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.advisories import advisories
 from bench.cases import COMMAND, ROOT, Case, Goal, fixed, open_bench
 from bench.jobs import jobs
 from bench.library import library
@@ -19,7 +20,7 @@ from bench.subjects import build
 from bench.timing import Figures, in_turn
 from lab.packages import ensure
 
-SUITES = (*COMMAND, library, jobs)
+SUITES = (*COMMAND, library, jobs, advisories)
 
 
 def main() -> int:
@@ -70,6 +71,7 @@ def _inside() -> list[dict[str, Any]]:
     goals = (
         ("evaluate", "50 rules on 1,000 packages and 50,000 files", "s", figures["evaluate"] <= 0.1, "at most 0.1"),
         ("decode", "that image's analysis", "s", figures["decode"] <= 0.15, "at most 0.15"),
+        ("match", "1,000 packages with 200,000 rows of advisories", "s", figures["match"] <= 0.15, "at most 0.15"),
         ("search", "contents for secrets", "bytes/s", figures["search"] >= 200e6, "at least 2e+08"),
     )
     rows = []

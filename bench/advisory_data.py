@@ -3,9 +3,9 @@
 python -m bench.advisory_data DIRECTORY
 
 `real/` is all of `../shared/advisories` (its README says from where) that has a form which sources publish: records of
-OSV, the announcements as OSV's Debian records, the security database as Alpine's files. `many.jsonl` has at least
-200,000 rows of packages: the real ones, and the same for made-up names. `packages.json` is an image of 1,000 packages,
-half of which are names that there are advisories of.
+OSV, the announcements as OSV's Debian records, the security database as Alpine's files; `mirror/` two exports as OSV
+publishes them. `many.jsonl` has at least 200,000 rows of packages: the real ones, and the same for made-up names.
+`packages.json` is an image of 1,000 packages, half of which are names that there are advisories of.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import gzip
 import json
 import random
 import sys
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,9 +38,21 @@ def write(directory: Path) -> None:
     for (branch, repository), packages in _alpine().items():
         document = {"distroversion": branch, "reponame": repository, "packages": packages}
         (real / "alpine" / f"{branch}-{repository}.json").write_text(json.dumps(document))
+    for ecosystem in ("PyPI", "Go"):
+        _mirror(directory / "mirror" / ecosystem, records_of(f"osv-{ecosystem.lower()}"))
     many = list(_many(records))
     _write_lines(directory / "many.jsonl", many)
     (directory / "packages.json").write_text(json.dumps(_image(many)))
+
+
+def _mirror(directory: Path, records: list[Record]) -> None:
+    """Write an export as OSV publishes it. (https://google.github.io/osv.dev/data/, "Data dumps".)"""
+    directory.mkdir(parents=True)
+    with zipfile.ZipFile(directory / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for record in records:
+            archive.writestr(f"{record['id']}.json", json.dumps(record))
+    newest = sorted(((record["modified"], record["id"]) for record in records), reverse=True)
+    (directory / "modified_id.csv").write_text("".join(f"{modified},{name}\n" for modified, name in newest))
 
 
 def debian() -> Iterator[Record]:

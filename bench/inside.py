@@ -6,6 +6,9 @@ python -m bench.inside
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +18,9 @@ from typing import Any
 
 import msgspec
 
+from bench.advisories import MATCH
+from bench.advisory_data import write
+from bench.cases import ROOT
 from imagegate.analysis.patterns import SECRETS
 from imagegate.analysis.search import Search
 from imagegate.model import (
@@ -36,7 +42,9 @@ from imagegate.model import (
 from imagegate.policy.document import parse_bundle
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
+from imagegate.progress import NoProgress
 from imagegate.settings import PolicySettings
+from imagegate.vulnerability.importer import import_files
 
 _FILES, _PACKAGES, _VULNERABILITIES = 50_000, 1000, 200
 _DIGEST = Digest("sha256:" + "a" * 64)
@@ -54,9 +62,22 @@ def main() -> None:
     figures = {
         "evaluate": _timed(lambda: _evaluate(analysis)),
         "decode": _timed(lambda: msgspec.msgpack.decode(raw, type=Analysis)),
+        "match": _match(),
         "search": size / _timed(lambda: [list(search.find("/f", content)) for content in contents]),
     }
     print(json.dumps(figures))
+
+
+def _match() -> float:
+    """Match an image with many advisories, in a warm process: as `bench.advisories` does in one of its own."""
+    data = ROOT / ".work" / "bench" / "advisories"
+    write(data)
+    with tempfile.TemporaryDirectory() as name:
+        database = Path(name) / "advisories.sqlite"
+        import_files([data / "many.jsonl"], database, now=_NOW, progress=NoProgress())
+        command = [sys.executable, str(MATCH), str(database), str(data / "packages.json"), "6"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return median(float(line.split()[0]) for line in done.stdout.splitlines()[1:])
 
 
 def _timed(work: Callable[[], object]) -> float:
