@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imagegate.analysis import purl
 from imagegate.analysis.catalogers import Unreadable, cataloger_of
 from imagegate.errors import AnalysisError
 from imagegate.model import Package, PackageType
@@ -106,3 +107,8 @@ def test_a_damaged_conda_record_is_an_error(tmp_path: Path, content: str | bytes
         packages(path, content)
     with pytest.raises(AnalysisError, match="cannot be read"):
         analysed(tmp_path, tar(file(path, content)), settings=AnalysisSettings(catalogers="native"))
+
+
+@pytest.mark.parametrize("name", ["\r", " ", "", "/"])
+def test_a_name_that_no_purl_can_have_is_no_hindrance(name: str) -> None:
+    assert [make(name, "1.0") for make in (purl.pypi, purl.npm, purl.gem)] == ["", "", ""]

@@ -10,25 +10,33 @@ from packageurl import PackageURL
 from imagegate.model import Distro, Package, PackageType
 
 
+def _text(kind: str, namespace: str | None, name: str, version: str, qualifiers: dict[str, str] | None = None) -> str:
+    """Empty for a name that no purl can have, such as one of blanks: the package itself is kept."""
+    try:
+        return PackageURL(kind, namespace, name, version, qualifiers).to_string()
+    except (ValueError, TypeError):
+        return ""
+
+
 def pypi(name: str, version: str) -> str:
     """Return the purl of a Python distribution."""
-    return PackageURL("pypi", None, name, version).to_string()
+    return _text("pypi", None, name, version)
 
 
 def npm(name: str, version: str) -> str:
     """Return the purl of an npm package; the scope is the namespace."""
     scope, _, rest = name.rpartition("/")
-    return PackageURL("npm", scope or None, rest, version).to_string() if rest else ""
+    return _text("npm", scope or None, rest, version) if rest else ""
 
 
 def conda(name: str, version: str, qualifiers: dict[str, str]) -> str:
     """Return the purl of a conda package. qualifiers: `build`, `channel`, `subdir`, where they are known."""
-    return PackageURL("conda", None, name, version, {key: each for key, each in qualifiers.items() if each}).to_string()
+    return _text("conda", None, name, version, {key: each for key, each in qualifiers.items() if each})
 
 
 def gem(name: str, version: str) -> str:
     """Return the purl of a Ruby gem."""
-    return PackageURL("gem", None, name, version).to_string()
+    return _text("gem", None, name, version)
 
 
 _DISTRO_TYPES = {
@@ -54,4 +62,4 @@ def of_distro(package: Package, distro: Distro | None) -> str:
         qualifiers["upstream"] = package.source + of_source
     present = {key: value for key, value in qualifiers.items() if value}
     vendor = _VENDORS.get(distro.id, distro.id) if distro else namespace
-    return PackageURL(kind, vendor, package.name, version, present).to_string()
+    return _text(kind, vendor, package.name, version, present)
