@@ -3,7 +3,8 @@
 python -m bench.fleet URL IMAGES [DIRECTORY]
 
 60 base families of some 440 packages, three releases each of which an image may be built on, and some 40 packages of
-its own for each image: 480 in all. Names, and versions of those that have advisories, are from `../shared/advisories`.
+its own for each image: 480 in all. An executable is each image's own, jars are shared, and every hundredth image has
+log4j-core. Names, and versions of those that have advisories, are from `../shared/advisories`.
 Prints the seconds that recording took, and the slowest promotions.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bench.advisory_data import debian, records_of
-from imagegate.inventory.model import Promoted, Variant
+from imagegate.inventory.model import NotableFile, Promoted, Variant
 from imagegate.inventory.recording import record
 from imagegate.inventory.store import Inventory
 from imagegate.model import Distro, Package, PackageType
@@ -42,13 +43,15 @@ def fleet(images: int, seed: int = 9) -> Iterator[Promoted]:
         base = bases[family][dice.randrange(RELEASES)]
         own = [_own(dice, languages) for _ in range(OWN)]
         extra = [_deb(dice, names) for _ in range(dice.randrange(4))]
+        if number % 100 == 0:
+            extra.append(_log4j(dice))
         digest = f"sha256:{number:064x}"
         yield Promoted(
             repository=f"registry.example.com/team-{number % 200}/app-{number}",
             digest=digest,
             tags=(f"1.{number % 7}",),
             promoted_at=_START + timedelta(minutes=number),
-            variants=(Variant("linux/amd64", digest, _DISTRO, (*base, *own, *extra), (_BASE_LAYER,)),),
+            variants=(Variant("linux/amd64", digest, _DISTRO, (*base, *own, *extra), (_BASE_LAYER,), _files(number)),),
             base=f"registry.example.com/platform/base-{family}:12",
             base_digest=f"sha256:{family + 10**9:064x}",
             team=f"team-{number % 200}",
@@ -72,6 +75,19 @@ def _base(dice: random.Random, names: list[str]) -> list[list[Package]]:
 
 def _deb(dice: random.Random, names: list[str]) -> Package:
     return _package(dice.choice(names), f"{dice.randrange(1, 9)}.2-1", base=False)
+
+
+def _log4j(dice: random.Random) -> Package:
+    version = f"2.{dice.randrange(10, 21)}.0"
+    purl = f"pkg:maven/org.apache.logging.log4j/log4j-core@{version}"
+    return Package("log4j-core", version, PackageType.JAVA, purl)
+
+
+def _files(number: int) -> tuple[NotableFile, ...]:
+    """A program of the image's own, and ten jars of five hundred that there are."""
+    own = NotableFile(f"/app/bin/app-{number}", f"{number:064x}")
+    jars = (10**6 + (number * 7 + each * 13) % 500 for each in range(10))
+    return own, *(NotableFile(f"/app/lib/part-{each}.jar", f"{each:064x}") for each in jars)
 
 
 def _package(name: str, version: str, *, base: bool) -> Package:

@@ -33,6 +33,7 @@ COMMANDS = {
     "composer": "composer",
     "rpm": "rpm",
     "ruby": "ruby",
+    "pg_createcluster": "postgresql",
 }
 """Command to the package that has it."""
 

@@ -42,6 +42,7 @@ RESERVED_VARIABLES = frozenset(
 
 NO_SETTINGS = (
     *("_PASSPHRASE", "_PASSPHRASE_FILE", "_PASSWORD", "_PASSWORD_FILE", "_TOKEN", "_TOKEN_FILE"),
+    *("_SECRET", "_SECRET_FILE", "_WEBHOOK", "_WEBHOOK_FILE"),
     "_CREDENTIALS",
 )
 """Endings of more of them: secrets, and ids of credentials of Jenkins."""
@@ -76,6 +77,8 @@ SITE_DECIDES = (
     "analysis.malware",
     "scanner",
     "anchore",
+    "inventory",
+    "notify",
     "hosts",
 )
 """Groups of keys that say what is trusted. Where the site sets one of a group, a project may set none of it; a host is
@@ -96,9 +99,14 @@ PATHS = frozenset(
         "notary.keys",
         "notary.pins.*",
         "hosts.*.ca_file",
+        "notify.teams",
     }
 )
 """Keys that name a file or directory: in a file they are relative to its directory."""
+
+
+PASSWORDLESS: Mapping[str, str] = {"inventory.url": "IMAGEGATE_INVENTORY_PASSWORD"}
+"""Keys whose value is a URL, with the variable that has its password, which has no place in settings."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -134,6 +142,7 @@ _TABLES = {
     "analysis.secrets": 0,
     "analysis.contents": 0,
     "policy.waiver_days": 0,
+    "notify.channels": 1,
 }
 """Keys whose children are named by the user; how many levels of fixed keys each entry has."""
 
@@ -301,10 +310,24 @@ def _environment(environ: Mapping[str, str], problems: list[str]) -> list[Settin
 def _checked(
     key: str, value: Any, kind: Any, origin: Origin, problems: list[str], *, strict: bool
 ) -> Iterator[Setting]:
+    if key in PASSWORDLESS and _has_password(value):
+        problems.append(f"{origin.place}: {key} has a password; {PASSWORDLESS[key]} is the place of it, or ..._FILE")
+        return
     try:
         yield Setting(key, msgspec.convert(value, kind, strict=strict), origin)
     except msgspec.ValidationError as error:
         problems.append(f"{origin.place}: {key}: {error}")
+
+
+def _has_password(value: Any) -> bool:
+    """Whether a URL of a database has a password, before its host or among its options."""
+    from urllib.parse import parse_qs, urlsplit
+
+    try:
+        parts = urlsplit(str(value))
+        return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
+    except ValueError:
+        return "@" in str(value)
 
 
 def _usurped(project: Sequence[Setting], site: Sequence[Setting]) -> Iterator[str]:

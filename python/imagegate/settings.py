@@ -211,6 +211,22 @@ class Anchore(_Section, frozen=True):
     force: bool = False
 
 
+class InventorySettings(_Section, frozen=True):
+    """Where promoted images are kept. url: of the database, without a password; empty: a SQLite file of the user's.
+
+    record: whether a promotion is recorded. required: whether one that cannot be recorded ends with "could not decide".
+    team: whose the images are; empty: as the label `org.imagegate.team` says. keep: how many promotions of a repository
+    stay, 0: all. untagged_days: how long one stays whose tags are all another's by now, 0: for good.
+    """
+
+    url: str = ""
+    record: bool = True
+    required: bool = False
+    team: str = ""
+    keep: Annotated[int, msgspec.Meta(ge=0)] = 0
+    untagged_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
 class Settings(_Section, frozen=True):
     """All settings."""
 
@@ -229,3 +245,4 @@ class Settings(_Section, frozen=True):
     trusted: Trusted = Trusted()
     notary: NotarySettings = NotarySettings()
     anchore: Anchore = Anchore()
+    inventory: InventorySettings = InventorySettings()

@@ -19,6 +19,7 @@ from imagegate.settings import AnalysisSettings, Limits
 from lab.proxy import FaultProxy
 from tests.fakes.anchore import PASSWORD, USER, FakeAnchore
 from tests.fakes.contract import DEVIATIONS, DOCUMENTS, general
+from tests.images import DEBIAN
 from tests.integration.world import POLICY, World
 
 pytestmark = pytest.mark.skipif(not DOCUMENTS.is_dir(), reason="Anchore's OpenAPI documents are not here")
@@ -373,3 +374,20 @@ def test_a_servers_sbom_is_downloaded(world: World, fake: FakeAnchore) -> None:
     other = world.run("anchore", "sbom", digest, "--form", "spdx", "-o", str(file))
     assert other.returncode == (2 if fake.api == "v1" else 0)
     assert "spdx" in (other.stderr if fake.api == "v1" else file.read_text())
+
+
+def test_what_the_server_judges_and_what_it_has_analysed_is_in_the_inventory(world: World, fake: FakeAnchore) -> None:
+    assert push(world, "--activate", POLICY["id"], "--apply").returncode == 0
+    (world.directory / "Dockerfile").write_text("FROM scratch\nUSER app\n")
+    files = {"app/node_modules/left-pad/package.json": json.dumps({"name": "left-pad", "version": "1.3.0"})}
+    image = world.images.name(world.images.image([DEBIAN, files], config={"User": "app"}), "judged")
+    done = world.gate(image, "anchore/judged", then=("--dockerfile", str(world.directory / "Dockerfile")))
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    world.settings["inventory"] = {"url": f"sqlite:///{world.directory}/imported.sqlite"}
+    done = world.run("inventory", "import", "--anchore")
+    assert done.stdout == "1 images recorded, 0 were there, 0 failed\n", done.stderr
+    for settings in ({}, world.settings["inventory"]):
+        world.settings["inventory"] = settings
+        (hit,) = json.loads(world.run("query", "package", "left-pad", "--format", "json").stdout)["hits"]
+        assert (hit["version"], hit["image"]) == ("1.3.0", world.tag("anchore/judged"))

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imagegate.errors import ConfigError, ImageNotFound, UsageError
+from imagegate.errors import ConfigError, ImageNotFound, InventoryError, UsageError
 from imagegate.model import (
     Analysis,
     ArchiveRef,
     BaseProof,
     DaemonRef,
+    Digest,
     FeedState,
     ImageRef,
     LayoutRef,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from imagegate.http.client import HttpClient
     from imagegate.image.cache import BlobCache
     from imagegate.image.source import ImageSource
+    from imagegate.inventory.pending import Pending
+    from imagegate.inventory.store import Inventory
     from imagegate.judge import PolicyJudge
     from imagegate.policy.document import PolicyBundle
     from imagegate.policy.facts import Previous
@@ -373,6 +376,24 @@ class Factory:
 
         return TrustedRepository(repository, self.http, self._settings.limits)
 
+    def tags(self, repository: Repository) -> tuple[str, ...]:
+        """Return a repository's tags."""
+        from imagegate.registry.listing import tags
+
+        return tags(repository, self.http, self._settings.limits)
+
+    def tagged(self, repository: Repository, tag: str) -> Digest | None:
+        """Return what a tag points at now, None when it does not exist."""
+        from imagegate.registry.api import RepositoryApi
+
+        return RepositoryApi(repository, self.http, self._settings.limits).head_manifest(tag)
+
+    def catalog(self, registry: str) -> tuple[Repository, ...]:
+        """Return the repositories of a registry."""
+        from imagegate.registry.listing import catalog
+
+        return catalog(registry, self.http, self._settings.limits)
+
     def trusted_repository(self, text: str) -> Repository:
         """Return `registry/repo`; a text that names no registry is of the trusted one, where one is set."""
         from imagegate.image.reference import DEFAULT_REGISTRY, parse_repository
@@ -405,6 +426,39 @@ class Factory:
                 hint=f"Promote into {trusted}/{repository.name}.",
             )
 
+    @cached_property
+    def _data_directory(self) -> Path:
+        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "imagegate"
+
+    @cached_property
+    def pending_directory(self) -> Path:
+        """Where promotions wait that could not be recorded."""
+        return self._data_directory / "pending"
+
+    def inventory(self) -> Inventory:
+        """Open the inventory; what waits to be recorded is recorded. Raises InventoryError."""
+        from imagegate.inventory.pending import kept
+        from imagegate.inventory.recording import record
+        from imagegate.inventory.store import Inventory
+
+        url = self._settings.inventory.url or f"sqlite:///{self._data_directory.absolute() / 'inventory.sqlite'}"
+        inventory = Inventory(url, _inventory_password(os.environ))
+        for path, pending in kept(self.pending_directory):
+            try:
+                record(inventory, pending.promoted, state=pending.state, vulnerabilities=pending.vulnerabilities)
+            except InventoryError as error:
+                self._say(f"warning: {path} waits on: {error}")
+                continue
+            path.unlink(missing_ok=True)
+        return inventory
+
+    def record(self, pending: Pending) -> None:
+        """Record a promotion. Raises InventoryError."""
+        from imagegate.inventory.recording import record
+
+        with self.inventory() as inventory:
+            record(inventory, pending.promoted, state=pending.state, vulnerabilities=pending.vulnerabilities)
+
     def signer(self) -> Signer:
         """Return the signer. Raises ConfigError when no Notary server or no key store is set."""
         from imagegate.trust.notary.signer import NotarySigner
@@ -420,6 +474,20 @@ class Factory:
         from imagegate.trust.notary.verifier import NotaryVerifier
 
         return NotaryVerifier(self._settings.notary, self.http, self.cache_directory / "trust")
+
+
+def _inventory_password(environ: Mapping[str, str]) -> str:
+    """Return the password of the inventory's URL, empty where none is given. Raises InventoryError."""
+    file = environ.get("IMAGEGATE_INVENTORY_PASSWORD_FILE")
+    if not file:
+        return environ.get("IMAGEGATE_INVENTORY_PASSWORD", "")
+    try:
+        return Path(file).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InventoryError(
+            "the file that IMAGEGATE_INVENTORY_PASSWORD_FILE names cannot be read",
+            why=getattr(error, "strerror", None) or "it is no text",
+        ) from error
 
 
 def _can_be_made(directory: Path) -> bool:

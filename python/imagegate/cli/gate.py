@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from imagegate.cli.app import App
 from imagegate.cli.options import IMAGE, output_option, platform_options, policy_options, split_outputs
+from imagegate.cli.recorder import Recorder
 from imagegate.cli.verdict import EXIT_CODES, Witness, publish
 from imagegate.errors import UsageError
 from imagegate.gate import Outcome, Promotion, Stages
@@ -122,7 +124,8 @@ def _run(
     factory.require_trusted(promotion.repository)
     if not dry_run and not staging:
         factory.signer()  # what is wrong with keys and settings is told now, not after the scan
-    judge = Witness(factory.judge(dockerfile))
+    recorder = Recorder(app, os.environ)
+    judge = Witness(recorder.watching(factory.judge(dockerfile)))
     stages = Stages(
         open=factory.open_pushable,
         resolve=lambda source: factory.resolve(source, all_platforms=all_platforms),
@@ -135,8 +138,11 @@ def _run(
         clock=lambda: datetime.now(UTC),
     )
     outcome = run_gate(image, promotion, stages, dry_run=dry_run, staging=staging)
+    unrecorded = recorder.record(outcome, judge.judgements)
     next_step = _next_step(outcome, promotion, dry_run)
     publish(app, judge, reports, dockerfile=dockerfile, next_step=next_step, outcome=outcome)
+    if unrecorded:
+        raise unrecorded
     return EXIT_CODES[outcome.verdict]
 
 

@@ -22,6 +22,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("trust:verify", "Verify a tag's signature as a consumer would."),
     "base": ("base:base", "Verify the base images of a Dockerfile."),
     "db": ("db:db", "Fill and inspect the advisory database."),
+    "inventory": ("inventory:inventory", "Keep the promoted images and their packages."),
+    "query": ("query:query", "Ask which promoted images have a package, vulnerability or file."),
     "policy": ("policy:policy", "Lint, convert, show, test and compare policies."),
     "anchore": ("anchore:anchore", "Ask the Anchore server, and give it the policies."),
     "parity": ("parity:parity", "Compare the embedded evaluator with a real engine."),

@@ -5,12 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 
 import msgspec
 
-from imagegate.model import Distro, Package, Severity
+from imagegate.model import Distro, Package, Severity, Vulnerability
+from imagegate.model.news import Kind
 from imagegate.vulnerability.ecosystems import Query, queries, release
+
+__all__ = [
+    "SLOTS",
+    "Component",
+    "Delta",
+    "Kind",
+    "Known",
+    "NotableFile",
+    "Promoted",
+    "Variant",
+    "compare",
+    "component",
+    "subjects",
+]
 
 SLOTS = 256
 """Parts that components are in, by their key. A shard takes some of them, and each has its state of the advisories."""
@@ -41,8 +55,19 @@ class Component(msgspec.Struct, frozen=True, order=True):
         return self.key[0]
 
 
+def storable(package: Package) -> Package:
+    """Return a package without characters that PostgreSQL has no place for: hostile images are recorded as well."""
+    texts = {
+        name: text.replace("\0", "\ufffd")
+        for name in ("name", "version", "source", "source_version", "purl")
+        if "\0" in (text := getattr(package, name))
+    }
+    return msgspec.structs.replace(package, **texts) if texts else package
+
+
 def component(package: Package, distro: Distro | None) -> Component:
     """Return a package of an image as the inventory keeps it: without its place in the image."""
+    package = storable(package)
     return Component(
         release(distro) if distro and package.type.is_os else "",
         package.type.value,
@@ -56,18 +81,31 @@ def component(package: Package, distro: Distro | None) -> Component:
 
 def subjects(package: Package, distro: Distro | None) -> tuple[Query, ...]:
     """Return what advisories can be about the package: what `Change` names."""
-    return queries(package, distro)
+    return queries(storable(package), distro)
+
+
+class NotableFile(msgspec.Struct, frozen=True, order=True):
+    """A file that is asked for by its digest. layer: digest of the layer that it is of, empty when not known."""
+
+    path: str
+    sha256: str
+    layer: str = ""
+
+    @property
+    def key(self) -> bytes:
+        """Sixteen bytes that no other path and content have."""
+        return hashlib.blake2b(f"{self.path}\0{self.sha256}".encode(), digest_size=16).digest()
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """An image for one platform."""
+    """An image for one platform. base_layers: digests of those that are its base's, as far as they were proved."""
 
     platform: str
     digest: str
     distro: Distro | None
     packages: tuple[Package, ...]
     base_layers: tuple[str, ...] = ()
-    """Digests of the layers that are its base's, as far as they were proved."""
+    files: tuple[NotableFile, ...] = ()
 
 
 class Promoted(msgspec.Struct, frozen=True):
@@ -91,16 +129,6 @@ class Promoted(msgspec.Struct, frozen=True):
     signers: tuple[str, ...] = ()
 
 
-class Kind(StrEnum):
-    """What happened to a finding between two states of the advisories."""
-
-    NEW = "new"
-    RESOLVED = "resolved"
-    SEVERITY = "severity"
-    FIXABLE = "fixable"
-    EXPLOITED = "exploited"
-
-
 class Known(msgspec.Struct, frozen=True):
     """What the advisories say of a component: one vulnerability, as far as a change of it is news."""
 
@@ -115,12 +143,16 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """A change to what is known of a component. before: None for a new one, after: None for one that is resolved."""
+    """A change to what is known of a component. before: None for a new one, after: None for one that is resolved.
+
+    found: all that the advisories say of it now.
+    """
 
     component: int
     kind: Kind
     before: Known | None
     after: Known | None
+    found: Vulnerability | None = None
 
     @property
     def vulnerability(self) -> str:

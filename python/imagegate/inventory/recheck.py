@@ -18,7 +18,7 @@ from imagegate.inventory import tables
 from imagegate.inventory.model import SLOTS, Delta, Known, compare
 from imagegate.inventory.recording import finding_row, known_of, upsert
 from imagegate.inventory.store import Inventory
-from imagegate.model import Package, PackageType
+from imagegate.model import Package, PackageType, Vulnerability
 from imagegate.vulnerability.database import AdvisoryDatabase
 from imagegate.vulnerability.ecosystems import Query
 from imagegate.vulnerability.matcher import Matcher
@@ -172,10 +172,13 @@ class _Run:
         fresh: list[dict[str, Any]] = []
         for row in connection.execute(select(component).where(component.c.id.in_(ids)).order_by(component.c.id)):
             known = before[row.id]
-            after = {each.id: each for each in self._found(row, questions[row.id])}
-            different = compare(row.id, (each for each, _ in known.values()), after.values())
+            found = {each.id: each for each in self._found(row, questions[row.id])}
+            after = {name: known_of(each) for name, each in found.items()}
             if news[row.id]:
-                deltas += different
+                deltas += (
+                    msgspec.structs.replace(each, found=found.get(each.vulnerability))
+                    for each in compare(row.id, (each for each, _ in known.values()), after.values())
+                )
             for name, (old, since) in known.items():
                 if after.get(name) != old:
                     gone.append({"v": name, "c": row.id})
@@ -190,13 +193,13 @@ class _Run:
             connection.execute(finding.insert(), fresh)
         return deltas
 
-    def _found(self, row: Row[Any], queries: tuple[Query, ...]) -> Iterator[Known]:
+    def _found(self, row: Row[Any], queries: tuple[Query, ...]) -> Iterator[Vulnerability]:
         if not queries:
             return iter(())
         package = Package(
             row.name, row.version, PackageType(row.type), row.purl, source=row.source, source_version=row.source_version
         )
-        return map(known_of, self._matcher.match(package, queries))
+        return self._matcher.match(package, queries)
 
     def _questions(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Query, ...]]:
         subject = tables.subject
@@ -233,8 +236,8 @@ class _Run:
 
 
 def _row(delta: Delta, at: float) -> dict[str, Any]:
-    def text(known: Known | None) -> str | None:
-        return msgspec.json.encode(known).decode() if known else None
+    def text(value: Known | Vulnerability | None) -> str | None:
+        return msgspec.json.encode(value).decode() if value else None
 
     return {
         "at": at,
@@ -243,6 +246,7 @@ def _row(delta: Delta, at: float) -> dict[str, Any]:
         "kind": delta.kind.value,
         "before": text(delta.before),
         "after": text(delta.after),
+        "found": text(delta.found),
     }
 
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from imagegate.errors import InventoryError
 from imagegate.inventory import tables
-from imagegate.inventory.model import Component, Known, Promoted, Variant, component, subjects
-from imagegate.inventory.store import Inventory
+from imagegate.inventory.hold import TOGETHER
+from imagegate.inventory.model import Component, Known, NotableFile, Promoted, Variant, component, subjects
+from imagegate.inventory.store import Inventory, deadlocked
 from imagegate.model import Package, Vulnerability
 
 _BUCKETS = {True: 24, False: 8}
 """Into how many buckets packages of a base, and others, of one kind fall."""
+_FILE_BUCKETS = 4
 _CHUNK = 400
 """Values in one `IN`: SQLite takes no more than 32,766 in a statement, PostgreSQL plans shorter lists faster."""
+
+_ATTEMPTS = 5
+"""PostgreSQL ends one of two who wait for each other: those who add the same packages in another order."""
 
 State = tuple[str, int]
 """Of an advisory database: its lineage, and the number of its state."""
@@ -35,6 +42,8 @@ def record(
 ) -> None:
     """Record a promotion, in one transaction: the same again, or a later one of the image, replaces what was there.
 
+    One that is older than what is there, because it was kept for later, changes nothing of that.
+
     state: of the advisories that `vulnerabilities` are by; `NEVER` where nothing was asked, so that the first re-check
     takes what it finds for known. Raises InventoryError.
     """
@@ -42,9 +51,28 @@ def record(
     for each in vulnerabilities:
         for distro in dict.fromkeys(variant.distro for variant in promoted.variants):
             known[component(each.package, distro)][each.id] = known_of(each)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with inventory.transaction() as connection:
+                TOGETHER.take(connection)
+                _Writer(connection, promoted, state, known).write()
+            return
+        except InventoryError as error:
+            if attempt == _ATTEMPTS or not deadlocked(error):
+                raise
+
+
+def tag_again(inventory: Inventory, repository: str, digest: str, tags: Collection[str], now: datetime) -> bool:
+    """Give tags to an image that is recorded already. False: it is not, or has left. Raises InventoryError."""
+    table = tables.promotion
+    there = (table.c.repository == repository) & (table.c.digest == digest) & table.c.retired_at.is_(None)
     with inventory.transaction() as connection:
-        writer = _Writer(connection, promoted, state, known)
-        writer.write()
+        number = connection.execute(select(table.c.id).where(there)).scalar()
+        if number is None:
+            return False
+        promoted = Promoted(repository, digest, tuple(tags), now, ())
+        _Writer(connection, promoted, NEVER, {}).tags(number)
+    return True
 
 
 def upsert(connection: Connection, table: Table) -> Any:
@@ -83,15 +111,18 @@ class _Writer:
 
     def write(self) -> None:
         promoted = self._promoted
-        number = self._promotion()
-        self._tags(number)
+        number, newest = self._promotion()
+        self.tags(number)
+        if not newest:
+            return
         old = select(tables.variant.c.id).where(tables.variant.c.promotion == number)
         self._connection.execute(delete(tables.variant_bucket).where(tables.variant_bucket.c.variant.in_(old)))
         self._connection.execute(delete(tables.variant).where(tables.variant.c.promotion == number))
         for each in promoted.variants:
             self._variant(number, each)
 
-    def _promotion(self) -> int:
+    def _promotion(self) -> tuple[int, bool]:
+        """Return the promotion's number, and whether none that is recorded of the image is later."""
         promoted = self._promoted
         digest = hashlib.sha256(promoted.policy.encode()).hexdigest() if promoted.policy else ""
         if promoted.policy:
@@ -110,16 +141,23 @@ class _Writer:
             "policy": digest,
             "facts": msgspec.json.encode(facts).decode(),
         }
-        statement = self._upsert(tables.promotion).values(values)
+        table = tables.promotion
+        statement = self._upsert(table).values(values)
         fresh = {name: statement.excluded[name] for name in values if name not in ("repository", "digest")}
         returned = self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["repository", "digest"], set_=fresh).returning(
-                tables.promotion.c.id
-            )
-        )
-        return int(returned.scalar_one())
+            statement.on_conflict_do_update(
+                index_elements=["repository", "digest"],
+                set_=fresh,
+                where=table.c.promoted_at <= statement.excluded.promoted_at,
+            ).returning(table.c.id)
+        ).scalar()
+        if returned is not None:
+            return int(returned), True
+        there = (table.c.repository == promoted.repository) & (table.c.digest == promoted.digest)
+        return int(self._connection.execute(select(table.c.id).where(there)).scalar_one()), False
 
-    def _tags(self, number: int) -> None:
+    def tags(self, number: int) -> None:
+        """Give the tags to a promotion, from others that had them before."""
         at = self._promoted.promoted_at.timestamp()
         rows = [
             {"repository": self._promoted.repository, "name": name, "promotion": number, "since": at}
@@ -133,7 +171,8 @@ class _Writer:
             statement.on_conflict_do_update(
                 index_elements=["repository", "name"],
                 set_=moved,
-                where=tables.tag.c.promotion != statement.excluded.promotion,
+                where=(tables.tag.c.promotion != statement.excluded.promotion)
+                & (tables.tag.c.since <= statement.excluded.since),
             ),
             rows,
         )
@@ -158,25 +197,55 @@ class _Writer:
             place = int.from_bytes(hashlib.blake2b(each.name.encode(), digest_size=2).digest(), "big")
             contents[own, each.release or each.type, place % _BUCKETS[not own]].append(each)
         buckets = {_key(members): members for members in contents.values()}
-        ids = self._ids(tables.bucket, list(buckets))
+        files = self._file_buckets(variant)
+        keys = [*buckets, *(_key(members) for members in files.values())]
+        ids = self._ids(tables.bucket, keys)
         self._make({key: members for key, members in buckets.items() if key not in ids}, packages, variant)
-        ids = self._ids(tables.bucket, list(buckets))
-        rows = [
-            {"bucket": ids[_key(members)], "variant": identity, "inherited": not own}
-            for (own, _, _), members in contents.items()
-        ]
+        self._make_files([members for members in files.values() if _key(members) not in ids])
+        ids = self._ids(tables.bucket, keys)
+        placed = [(own, _key(members)) for (own, _, _), members in contents.items()]
+        placed += [(own, _key(members)) for (own, _), members in files.items()]
+        rows = [{"bucket": ids[key], "variant": identity, "inherited": not own} for own, key in placed]
         if rows:
             self._connection.execute(tables.variant_bucket.insert(), rows)
 
+    def _file_buckets(self, variant: Variant) -> Mapping[tuple[bool, int], list[NotableFile]]:
+        """Files by whether they are the image's own and by a hash of their paths; a base's layers tell what is its."""
+        below = set(variant.base_layers)
+        known = self._of_base(variant, tables.file, tables.bucket_file)
+        contents: dict[tuple[bool, int], list[NotableFile]] = defaultdict(list)
+        for each in set(variant.files):
+            own = each.key not in known if known is not None else each.layer not in below
+            place = int.from_bytes(hashlib.blake2b(each.path.encode(), digest_size=2).digest(), "big")
+            contents[own, place % _FILE_BUCKETS].append(each)
+        return contents
+
+    def _make_files(self, groups: list[list[NotableFile]]) -> None:
+        if not groups:
+            return
+        members = sorted({each for group in groups for each in group})
+        self._ignore(
+            tables.file,
+            [{"key": each.key, "sha256": bytes.fromhex(each.sha256), "path": each.path} for each in members],
+        )
+        known = self._ids(tables.file, [each.key for each in members])
+        self._ignore(tables.bucket, [{"key": key} for key in sorted(map(_key, groups))])
+        ids = self._ids(tables.bucket, [_key(group) for group in groups])
+        self._ignore(
+            tables.bucket_file,
+            [{"file": known[each.key], "bucket": ids[_key(group)]} for group in groups for each in group],
+        )
+
     def _inherited(self, variant: Variant, packages: Mapping[Component, Package]) -> Collection[Component]:
         """What the base has too: by the base's own promotion where it is known, else by the layers."""
-        base = self._base(variant)
+        base = self._of_base(variant, tables.component, tables.bucket_component)
         if base is not None:
             return {each for each in packages if each.key in base}
         layers = set(variant.base_layers)
         return {each for each, package in packages.items() if package.layer and str(package.layer) in layers}
 
-    def _base(self, variant: Variant) -> frozenset[bytes] | None:
+    def _of_base(self, variant: Variant, kind: Table, link: Table) -> frozenset[bytes] | None:
+        """Keys of the components or files of the base's newest promotion, None where it is not in the inventory."""
         if not self._promoted.base_digest:
             return None
         found = self._connection.execute(
@@ -193,9 +262,9 @@ class _Writer:
         if found is None:
             return None
         keys = (
-            select(tables.component.c.key)
-            .join(tables.bucket_component, tables.bucket_component.c.component == tables.component.c.id)
-            .join(tables.variant_bucket, tables.variant_bucket.c.bucket == tables.bucket_component.c.bucket)
+            select(kind.c.key)
+            .join(link, link.c[kind.name] == kind.c.id)
+            .join(tables.variant_bucket, tables.variant_bucket.c.bucket == link.c.bucket)
             .where(tables.variant_bucket.c.variant == found)
         )
         return frozenset(self._connection.execute(keys).scalars())
@@ -212,7 +281,7 @@ class _Writer:
         if fresh:
             self._components(fresh, packages, variant)
             known = self._ids(tables.component, list(keys.values()))
-        self._ignore(tables.bucket, [{"key": key} for key in buckets])
+        self._ignore(tables.bucket, [{"key": key} for key in sorted(buckets)])
         ids = self._ids(tables.bucket, list(buckets))
         self._ignore(
             tables.bucket_component,
@@ -285,7 +354,7 @@ def finding_row(number: int, known: Known, since: float) -> dict[str, Any]:
     }
 
 
-def _key(members: Iterable[Component]) -> bytes:
+def _key(members: Iterable[Component | NotableFile]) -> bytes:
     return hashlib.blake2b(b"".join(sorted(each.key for each in members)), digest_size=16).digest()
 
 

@@ -16,15 +16,18 @@ _HEAD = "0001"
 """The newest revision, which `migrations/versions` has."""
 _WAIT = 60
 """Seconds that one writer waits for another, in SQLite."""
+_CONNECT = 10
+"""Seconds that PostgreSQL's server may take to answer first."""
 
 
 class Inventory:
     """The inventory's database; a context manager. Every method that reaches it raises InventoryError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str = "") -> None:
         """url: of SQLAlchemy, such as `sqlite:////var/lib/imagegate/inventory.sqlite` or `postgresql+psycopg://…`.
 
-        A file and its tables are made where there are none, and older tables are migrated.
+        password: of the URL's user, which has no place in the URL of a setting. A file and its tables are made where
+        there are none, and older tables are migrated.
         """
         try:
             parsed = make_url(url)
@@ -34,11 +37,19 @@ class Inventory:
             ) from error
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
+        if password and parsed.get_backend_name() != "sqlite":
+            parsed = parsed.set(password=password)
         self.shown = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InventoryError(
+                    f"{parsed.database} cannot be made", why=error.strerror or "", hint="Set inventory.url."
+                ) from error
+        waits = {"connect_timeout": _CONNECT} if parsed.get_backend_name() == "postgresql" else {}
         try:
-            self._engine = create_engine(parsed)
+            self._engine = create_engine(parsed, connect_args=waits)
         except (NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError) as error:
             raise InventoryError(f"there is no driver for {self.shown}", why=str(error)) from error
         if self.is_sqlite:
@@ -56,6 +67,11 @@ class Inventory:
     def is_sqlite(self) -> bool:
         """Whether the inventory is a file."""
         return self._engine.dialect.name == "sqlite"
+
+    @property
+    def revision(self) -> str:
+        """Of the tables."""
+        return _HEAD
 
     @property
     def engine(self) -> Engine:
@@ -92,6 +108,12 @@ class Inventory:
 
             with self._explained():
                 upgrade(self._engine, self.shown, revision)
+
+
+def deadlocked(error: InventoryError) -> bool:
+    """Whether a transaction was ended because it and another waited for each other: it may be tried again."""
+    cause = getattr(error.__cause__, "orig", None)
+    return getattr(cause, "sqlstate", "") in ("40P01", "40001")
 
 
 def _prepare(connection: object, _: object) -> None:

@@ -124,6 +124,27 @@ bucket_component = Table(
     sqlite_with_rowid=False,
 )
 
+file = Table(
+    "file",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True),
+    Column("key", LargeBinary(16), nullable=False, unique=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("path", Text, nullable=False),
+    Index("file_by_digest", "sha256"),
+)
+"""Files that are asked for by their digest: `files.notable` says which."""
+
+bucket_file = Table(
+    "bucket_file",
+    METADATA,
+    Column("file", _NUMBER, ForeignKey("file.id"), primary_key=True),
+    Column("bucket", _NUMBER, ForeignKey("bucket.id"), primary_key=True),
+    Index("bucket_file_by_bucket", "bucket"),
+    sqlite_with_rowid=False,
+)
+"""A bucket has packages or files, never both."""
+
 subject = Table(
     "subject",
     METADATA,
@@ -171,7 +192,34 @@ delta = Table(
     Column("kind", Text, nullable=False),
     Column("before", Text),
     Column("after", Text),
-    Column("batch", _NUMBER),
+    Column("found", Text),
+    Column("reported_at", Float),
+    Column("batch", _NUMBER, ForeignKey("batch.id")),
+    Index("delta_by_at", "at"),
+    Index("delta_by_report", "reported_at"),
     Index("delta_by_batch", "batch"),
 )
-"""batch: the notices that tell of it, None until they are written."""
+"""found: all that the advisories say of it. reported_at: when a report told of it. batch: whose notices tell of it,
+None until they are written."""
+
+batch = Table("batch", METADATA, Column("id", _NUMBER, primary_key=True), Column("at", Float, nullable=False))
+"""What was taken together to be told by notices."""
+
+notice = Table(
+    "notice",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True),
+    Column("key", String(32), nullable=False, unique=True),
+    Column("batch", _NUMBER, ForeignKey("batch.id"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_at", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Index("notice_by_state", "state"),
+)
+"""The outbox. key: goes with every sending of it, so that who gets it twice can tell. state: pending, sending, sent or
+failed, since state_at."""
