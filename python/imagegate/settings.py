@@ -227,6 +227,47 @@ class InventorySettings(_Section, frozen=True):
     untagged_days: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
+Level = Literal["unknown", "negligible", "low", "medium", "high", "critical", "go", "warn", "stop"]
+"""A severity, or an action of a policy."""
+
+
+class Recheck(_Section, frozen=True):
+    """threshold: a finding of this severity or above, or for which a policy does this or worse, ends with exit 1."""
+
+    threshold: tuple[Level, ...] = ("high", "stop")
+
+
+class Channel(_Section, frozen=True):
+    """Where teams are told. Secrets are in the environment, by the channel's name.
+
+    kind: `email` by an SMTP server, `slack` by an incoming webhook, `webhook` for any server. url: of a webhook, where
+    it is no secret. server: `host:port`. sender: the From of mails. to: who is told of what no team of the teams file
+    has. owners: whether a team's owners of the teams file are told. teams: globs of the teams that the channel is for.
+    """
+
+    kind: Literal["email", "slack", "webhook"]
+    url: str = ""
+    server: str = ""
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    sender: str = ""
+    to: tuple[str, ...] = ()
+    owners: bool = True
+    teams: tuple[str, ...] = ("*",)
+
+
+class Notify(_Section, frozen=True):
+    """Who is told what a re-check finds. threshold: as `recheck.threshold`, for what is told.
+
+    digest: how often notices are written at most. teams: the teams file, which has the owners.
+    """
+
+    threshold: tuple[Level, ...] = ("high", "stop")
+    digest: Literal["immediate", "daily", "weekly"] = "immediate"
+    teams: str = ""
+    channels: dict[str, Channel] = {}
+
+
 class Settings(_Section, frozen=True):
     """All settings."""
 
@@ -246,3 +287,5 @@ class Settings(_Section, frozen=True):
     notary: NotarySettings = NotarySettings()
     anchore: Anchore = Anchore()
     inventory: InventorySettings = InventorySettings()
+    recheck: Recheck = Recheck()
+    notify: Notify = Notify()

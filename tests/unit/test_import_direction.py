@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "python" / "imagegate"
-ADAPTERS = ("anchore", "trust.notary", "registry", "inventory", "report")
-INTERFACES = ("anchore.server", "registry.destination", "trust.signing", "image.source")
+ADAPTERS = ("anchore", "trust.notary", "registry", "inventory", "report", "notify")
+INTERFACES = ("anchore.server", "notify.sender", "registry.destination", "trust.signing", "image.source")
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imagegate.errors import ConfigError, ImageNotFound, InventoryError, UsageError
+from imagegate.errors import ConfigError, ImageNotFound, InventoryError, PolicyError, UsageError
 from imagegate.model import (
     Analysis,
     ArchiveRef,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from imagegate.inventory.pending import Pending
     from imagegate.inventory.store import Inventory
     from imagegate.judge import PolicyJudge
+    from imagegate.notify.sender import Sender
     from imagegate.policy.document import PolicyBundle
     from imagegate.policy.facts import Previous
     from imagegate.policy.waivers import Waiver
@@ -185,6 +187,15 @@ class Factory:
                 hint="Give --policy NAME|FILE or set policy.bundle; shipped: application, base-image.",
             )
         return load_bundle(find(named), allow_deprecated=self._settings.policy.allow_deprecated)
+
+    @cached_property
+    def usual_bundle(self) -> PolicyBundle:
+        """The policy of images whose own was not recorded. Raises PolicyError."""
+        if not self._settings.policy.bundle:
+            raise PolicyError(
+                "images have no recorded policy", hint="Set policy.bundle, which is then theirs, or promote them again."
+            )
+        return self.bundle
 
     def judge(self, dockerfile: Path | None) -> PolicyJudge | ServerJudge:
         """Return the judge that the settings name; a Dockerfile that cannot be read is an error before any work."""
@@ -458,6 +469,43 @@ class Factory:
 
         with self.inventory() as inventory:
             record(inventory, pending.promoted, state=pending.state, vulnerabilities=pending.vulnerabilities)
+
+    def sender(self, name: str) -> Sender:
+        """Return what sends by a channel of `notify.channels`. Raises ConfigError for one that lacks something."""
+        from imagegate.notify.secret import Secret, find, variable
+
+        settings, channel = self._settings, self._settings.notify.channels[name]
+        if channel.kind == "email":
+            from imagegate.notify.mail import Mail
+
+            password = find(name, "PASSWORD", os.environ)
+            return Mail(name, channel, password, lambda team: self._told(name, team), settings.http, settings.hosts)
+        from imagegate.notify.webhook import Webhook
+
+        url = find(name, "WEBHOOK", os.environ) or Secret(channel.url)
+        if not url:
+            hint = f"Set {variable(name, 'WEBHOOK')}, or notify.channels.{name}.url where it is no secret."
+            raise ConfigError(f"notify.channels.{name} has no URL", hint=hint)
+        secret = find(name, "SECRET", os.environ)
+        is_slack = channel.kind == "slack"
+        return Webhook(name, url, secret, settings.http, settings.hosts, clock=time.time, slack=is_slack)
+
+    def _told(self, name: str, team: str) -> tuple[str, ...]:
+        """Return the addresses that a channel tells a team's news: its owners', or the channel's own."""
+        channel = self._settings.notify.channels[name]
+        owners = self._owners.get(team, ()) if channel.owners else ()
+        return tuple(each for each in owners if "@" in each) or channel.to
+
+    @cached_property
+    def _owners(self) -> dict[str, tuple[str, ...]]:
+        """Owners by team, of the teams file that `notify.teams` names."""
+        named = self._settings.notify.teams
+        if not named:
+            return {}
+        from imagegate.jenkins.teams import read_teams
+        from imagegate.yamlfile import load_yaml
+
+        return {team.name: team.owners for team in read_teams(load_yaml(Path(named).expanduser())).teams}
 
     def signer(self) -> Signer:
         """Return the signer. Raises ConfigError when no Notary server or no key store is set."""

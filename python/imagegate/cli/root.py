@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "db": ("db:db", "Fill and inspect the advisory database."),
     "inventory": ("inventory:inventory", "Keep the promoted images and their packages."),
     "query": ("query:query", "Ask which promoted images have a package, vulnerability or file."),
+    "recheck": ("recheck:recheck", "Say which promoted images new and changed advisories hit, and tell their teams."),
     "policy": ("policy:policy", "Lint, convert, show, test and compare policies."),
     "anchore": ("anchore:anchore", "Ask the Anchore server, and give it the policies."),
     "parity": ("parity:parity", "Compare the embedded evaluator with a real engine."),

@@ -13,8 +13,10 @@ from imagegate.gate import Outcome
 from imagegate.jenkins.result import ImageVerdict, Reports, StepResult, Told
 from imagegate.jenkins.wording import in_parameters
 from imagegate.model import Evaluation, Verdict
+from imagegate.model.news import News
 from imagegate.report.context import counts, ordered, subject
 from imagegate.report.escape import line
+from imagegate.report.news import title
 
 if TYPE_CHECKING:
     from imagegate.jenkins.request import Invocation
@@ -23,6 +25,8 @@ _OUTCOMES = {0: Verdict.PASS, 1: Verdict.STOP}
 _WORDS = {Verdict.PASS: "passed", Verdict.STOP: "stopped", Verdict.UNDECIDED: "could not decide"}
 _LONGEST, _LINE = 4000, 200
 """Characters of a message, and of a description."""
+_UPGRADES = 50
+"""Of a re-check: its images are in its reports, and too many for a build's log."""
 _SHORT = 12
 """Digits of a digest in a build's description, as Docker shows them."""
 
@@ -47,6 +51,10 @@ def result(invocation: Invocation, end: End, document: Any, reports: Reports | N
         facts |= _verdict(outcome, document.evaluations) | _promotion(invocation, document)
     elif _is_check(document):
         facts |= _verdict(outcome, document["evaluations"])
+    elif isinstance(document, News):
+        told = title(document)
+        short = msgspec.structs.replace(document, changes=(), images=(), upgrades=document.upgrades[:_UPGRADES])
+        facts |= {"message": printable(told), "description": shortened(line(told), _LINE), "document": short}
     else:
         facts["document"] = document
     return StepResult(**facts)

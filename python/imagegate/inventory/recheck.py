@@ -24,8 +24,8 @@ from imagegate.vulnerability.ecosystems import Query
 from imagegate.vulnerability.matcher import Matcher
 
 _CHUNK = 400
-_GROUPS = 16
-"""How many transactions a run of all slots is made of."""
+_GROUPS, _FULL_GROUPS = 4, 16
+"""How many transactions a run is made of."""
 
 
 class Progressed(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ def recheck(
     run = _Run(inventory, advisories, now, full)
     deltas: list[Delta] = []
     components = skipped = 0
-    size = -(-len(slots) // _GROUPS)
+    size = -(-len(slots) // (_FULL_GROUPS if full else _GROUPS))
     for start in range(0, len(slots), size):
         group = slots[start : start + size]
         done = run.group(group)

@@ -8,20 +8,29 @@ from collections.abc import Sequence
 import msgspec
 
 from imagegate.model import Action, Severity
-from imagegate.model.news import Change, Hit, HitImage, News, Reaches, TeamNews, Upgrade
+from imagegate.model.news import Change, Hit, HitImage, News, Reaches, TeamNews, Upgrade, alike
 from imagegate.vulnerability.ecosystems import version_key
 
 _ECOSYSTEMS = {"npm": "npm", "python": "PyPI", "gem": "RubyGems", "java": "Maven", "go": "Go"}
+
+
+_Key = tuple[str, str, str]
+"""What is upgraded: package, type, and the base where that is to be done."""
 
 
 def news(
     changes: Sequence[Change], images: Sequence[HitImage], reaches: Reaches, problems: tuple[str, ...] = ()
 ) -> News:
     """Return the news, with what clears what and each team's share. reaches: whether a hit is above the threshold."""
-    counted = Counter(image.hits for image in images)
-    above = {hits for hits in counted if any(reaches(changes[hit.change], hit) for hit in hits)}
+    reached: dict[int, bool] = {}
+
+    def is_above(hit: Hit) -> bool:
+        if id(hit) not in reached:
+            reached[id(hit)] = reaches(changes[hit.change], hit)
+        return reached[id(hit)]
+
     return News(
-        above=sum(counted[hits] for hits in above),
+        above=sum(count for hits, count in alike(images) if any(map(is_above, hits))),
         changes=tuple(changes),
         images=tuple(images),
         upgrades=upgrades(changes, images),
@@ -32,25 +41,28 @@ def news(
 
 def upgrades(changes: Sequence[Change], images: Sequence[HitImage]) -> tuple[Upgrade, ...]:
     """Return the upgrades, the one that clears the most images first."""
-    # Images with the same hits on the same base are counted at once: there are many, and few kinds of them.
-    together: Counter[tuple[str, tuple[Hit, ...]]] = Counter((image.base, image.hits) for image in images)
-    places: dict[tuple[str, str, str], set[int]] = defaultdict(set)
-    cleared: Counter[tuple[str, str, str]] = Counter()
-    for (base, hits), count in together.items():
+    places: dict[_Key, set[int]] = defaultdict(set)
+    cleared: Counter[_Key] = Counter()
+    keys: dict[tuple[int, str], _Key | None] = {}
+    for image in images:
         touched = set()
-        for hit in hits:
-            change = changes[hit.change]
-            if change.is_worse and not hit.waived:
-                key = (change.subject, change.type, (base or "?") if hit.inherited else "")
-                places[key].add(hit.change)
-                touched.add(key)
-        for key in touched:
-            cleared[key] += count
+        for hit in image.hits:
+            short = (id(hit), image.base if hit.inherited else "")
+            if short not in keys:
+                change = changes[hit.change]
+                counts = change.is_worse and not hit.waived
+                keys[short] = (
+                    (change.subject, change.type, (image.base or "?") if hit.inherited else "") if counts else None
+                )
+                if key := keys[short]:
+                    places[key].add(hit.change)
+            touched.add(keys[short])
+        cleared.update(key for key in touched if key)
     found = [_upgrade(key, [changes[number] for number in sorted(places[key])], cleared[key]) for key in places]
     return tuple(sorted(found, key=lambda each: (-each.images, -each.severity.rank, each.package, each.base)))
 
 
-def _upgrade(key: tuple[str, str, str], changes: Sequence[Change], images: int) -> Upgrade:
+def _upgrade(key: _Key, changes: Sequence[Change], images: int) -> Upgrade:
     package, type_, base = key
     severities: list[Severity] = [change.severity for change in changes]
     return Upgrade(
@@ -76,12 +88,12 @@ def _highest(changes: Sequence[Change]) -> str:
 def _teams(images: Sequence[HitImage]) -> tuple[TeamNews, ...]:
     hit: Counter[str] = Counter()
     stopped: Counter[str] = Counter()
-    stops: dict[tuple[Hit, ...], bool] = {}
+    stops: dict[int, bool] = {}
     for image in images:
-        if image.hits not in stops:
-            stops[image.hits] = any(each.action is Action.STOP for each in image.hits)
+        if id(image.hits) not in stops:
+            stops[id(image.hits)] = any(each.action is Action.STOP for each in image.hits)
         hit[image.team] += 1
-        stopped[image.team] += stops[image.hits]
+        stopped[image.team] += stops[id(image.hits)]
     found = [TeamNews(team, count, stopped[team]) for team, count in hit.items()]
     return tuple(sorted(found, key=lambda each: (-each.stopped, -each.images, each.team)))
 

@@ -6,7 +6,7 @@ mapping and the same findings get the same answer, so it is worked out once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -78,12 +78,13 @@ class Verdicts:
         self._scoped = tuple(_scope(each) for each in self._waivers if each.image)
         self._vex = tuple(each for each in vex if any(name.upper() in upper for name in each.vulnerability))
         self._bundles: dict[str, PolicyBundle | None] = {}
-        self._answers: dict[tuple[object, ...], Answer] = {}
         self.problems: dict[str, None] = {}
 
     def kind(self, image: Subject) -> tuple[object, ...]:
         """Return what tells images apart that are answered differently."""
         bundle = self._bundle(image.policy)
+        if bundle and not self._vex and not self._scoped and _is_about_all(bundle):
+            return image.policy, image.distro
         names = [f"{image.repository}:{tag}" for tag in image.tags] or [f"{image.repository}:"]
         digest = Digest(image.digest)
         of_names = tuple(sorted({_place(bundle, parse_name(name, digest, None)) for name in names})) if bundle else ()
@@ -91,14 +92,8 @@ class Verdicts:
         own = (image.digest, *names) if self._vex else ()
         return image.policy, of_names, waived, own, image.distro
 
-    def answer(self, image: Subject, kind: tuple[object, ...], change: int, inherited: bool) -> Answer:
+    def answer(self, image: Subject, change: int, inherited: bool) -> Answer:
         """Return what the image's policy makes of a changed finding; of several names the gravest counts."""
-        key = (kind, change, inherited)
-        if key not in self._answers:
-            self._answers[key] = self._decide(image, change, inherited)
-        return self._answers[key]
-
-    def _decide(self, image: Subject, change: int, inherited: bool) -> Answer:
         vulnerability, bundle = self._changed[change], self._bundle(image.policy)
         if vulnerability is None:
             return Action.GO, ""
@@ -143,6 +138,14 @@ _NOTHING = Finding("", "", "", "", Action.GO, "", "")
 def _scope(waiver: Waiver) -> Waiver:
     """Return a waiver that asks for nothing but the image."""
     return msgspec.structs.replace(waiver, cve="", rule="", purl="", path="")
+
+
+def _is_about_all(bundle: PolicyBundle) -> bool:
+    """Whether one mapping is about every image by every name, and none is listed."""
+    if bundle.denylisted_images or bundle.allowlisted_images or not bundle.mappings:
+        return False
+    images = bundle.mappings[0].images
+    return images.kind == "tag" and images.registry == images.repository == images.value == "*"
 
 
 def _narrowed(bundle: PolicyBundle) -> PolicyBundle:
@@ -199,20 +202,3 @@ def _analysis(image: Subject, package: Package) -> Analysis:
         retrieved={},
         analyzer="",
     )
-
-
-def documents(found: Mapping[str, str], parse: Callable[[str, str], PolicyBundle]) -> Callable[[str], PolicyBundle]:
-    """Return what loads the recorded documents. parse: a text, and the name for messages."""
-
-    def load(key: str) -> PolicyBundle:
-        if key not in found:
-            raise PolicyError("images have no recorded policy", hint="Set policy.bundle to evaluate them by that.")
-        return parse(found[key], f"recorded policy {key[:12]}")
-
-    return load
-
-
-def names(problems: Iterable[str]) -> tuple[str, ...]:
-    """Return problems, a line each, without end where there are very many."""
-    told = tuple(problems)
-    return told if len(told) <= 20 else (*told[:20], f"and {len(told) - 20} more")

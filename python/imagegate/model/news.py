@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -130,6 +131,15 @@ class Message(msgspec.Struct, frozen=True):
     document: str
 
 
+def alike(images: Iterable[HitImage]) -> Iterator[tuple[tuple[Hit, ...], int]]:
+    """Yield hits and how many images have them. Images that share theirs are told by identity: to compare is slower."""
+    counted: dict[int, list[Any]] = {}
+    for image in images:
+        known = counted.setdefault(id(image.hits), [image.hits, 0])
+        known[1] += 1
+    yield from ((hits, count) for hits, count in counted.values())
+
+
 Reaches = Callable[[Change, Hit], bool]
 
 
@@ -155,16 +165,16 @@ def part(news: News, reaches: Reaches, team: str | None = None) -> News:
     """Return the hits that are at or above a threshold, of one team or of all, and the changes that they are of."""
     kept: dict[int, int] = {}
     images = []
-    narrowed: dict[tuple[Hit, ...], tuple[Hit, ...]] = {}
+    narrowed: dict[int, tuple[Hit, ...]] = {}
     for image in news.images:
         if team is not None and image.team != team:
             continue
-        if image.hits not in narrowed:
-            narrowed[image.hits] = tuple(
+        if id(image.hits) not in narrowed:
+            narrowed[id(image.hits)] = tuple(
                 msgspec.structs.replace(hit, change=kept.setdefault(hit.change, len(kept)))
                 for hit in image.hits
                 if reaches(news.changes[hit.change], hit)
             )
-        if narrowed[image.hits]:
-            images.append(msgspec.structs.replace(image, hits=narrowed[image.hits]))
+        if narrowed[id(image.hits)]:
+            images.append(msgspec.structs.replace(image, hits=narrowed[id(image.hits)]))
     return News(len(images), tuple(news.changes[number] for number in kept), tuple(images), problems=news.problems)

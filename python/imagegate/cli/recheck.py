@@ -1,0 +1,216 @@
+"""`imagegate recheck`: which promoted images a new or changed vulnerability hits, whose they are, and what fixes it."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imagegate.cli.app import App
+from imagegate.errors import UsageError
+
+if TYPE_CHECKING:
+    from imagegate.inventory.look import Look
+    from imagegate.inventory.news import Where
+    from imagegate.inventory.recheck import Progressed
+    from imagegate.inventory.store import Inventory
+    from imagegate.vulnerability.database import AdvisoryDatabase
+
+_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+_SINCE = click.option("--since", type=_MOMENT, help="Tell all that was found since then (UTC), told before or not.")
+_OUTPUT = click.option(
+    "--output",
+    "-o",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    help="Write a report: html, json, junit, markdown or text. May repeat.",
+)
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--full", is_flag=True, help="Match every package again, not only those that changed advisories are about."
+)
+@click.option("--shard", metavar="I/N", help="Do part I of N only, and tell nothing: `recheck report` tells all.")
+@_SINCE
+@_OUTPUT
+@click.pass_context
+def recheck(
+    ctx: click.Context, full: bool, shard: str | None, since: datetime | None, outputs: tuple[str, ...]
+) -> int | None:
+    """Say which promoted images new and changed advisories hit, whose they are, and what fixes it.
+
+    Exit codes: 0 nothing new at or above recheck.threshold, 1 something, 2 could not decide: advisories are missing or
+    older than advisories.max_age_days, a policy cannot be evaluated, or somebody could not be told.
+    """
+    if ctx.invoked_subcommand:
+        if full or shard or since or outputs:
+            raise UsageError(f"give the options of `recheck {ctx.invoked_subcommand}` after it")
+        return None
+    app: App = ctx.obj
+    reports = _reports(outputs)
+    if shard and (reports or since):
+        raise UsageError("a shard tells nothing", hint="Run `imagegate recheck report` when all shards are done.")
+    from imagegate.cli.notices import tell_teams
+    from imagegate.vulnerability.database import AdvisoryDatabase
+
+    # A run makes very many values that stay to its end: to look for cycles among them takes a tenth of it.
+    gc.disable()
+    ctx.call_on_close(gc.enable)
+    now = time.time()
+    with AdvisoryDatabase(app.factory.database_file) as advisories, app.factory.inventory() as inventory:
+        done = _run(app, inventory, advisories, shard, full, now)
+        problems = _undecided(app, inventory, advisories, now)
+        if shard:
+            return _tell_shard(app, shard, done, problems)
+        look = make_look(app, now)
+        code = _report(app, inventory, look, problems, since, reports)
+        told = tell_teams(app, inventory, look)
+    for each in told.failures:
+        click.echo(f"imagegate: {each}", err=True)
+    return 2 if told.failures else code
+
+
+@recheck.command()
+@_SINCE
+@_OUTPUT
+@click.pass_obj
+def report(app: App, since: datetime | None, outputs: tuple[str, ...]) -> int:
+    """Tell what runs and shards have found that no report has told yet, or all since a time."""
+    reports = _reports(outputs)
+    from imagegate.vulnerability.database import AdvisoryDatabase
+
+    now = time.time()
+    with AdvisoryDatabase(app.factory.database_file) as advisories, app.factory.inventory() as inventory:
+        problems = _undecided(app, inventory, advisories, now)
+        return _report(app, inventory, make_look(app, now), problems, since, reports)
+
+
+@recheck.command()
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send and note nothing.")
+@click.option("--again", is_flag=True, help="Also what was given up, after a dozen attempts.")
+@click.pass_obj
+def notify(app: App, dry_run: bool, again: bool) -> int:
+    """Send what the teams have not been told yet: one message a team and channel."""
+    from imagegate.cli.notices import preview, tell_teams
+
+    now = time.time()
+    with app.factory.inventory() as inventory:
+        if dry_run:
+            return preview(app, inventory, make_look(app, now))
+        told = tell_teams(app, inventory, make_look(app, now), again=again)
+    fields: dict[str, Any] = {"sent": told.sent, "failures": told.failures, "given_up": told.given_up}
+    if app.as_json:
+        app.print_json("notify", fields)
+    else:
+        click.echo(f"{told.sent} sent, {len(told.failures)} failed, {told.given_up} given up")
+        for each in told.failures:
+            click.echo(f"imagegate: {each}", err=True)
+    return 2 if told.failures else 0
+
+
+def make_look(app: App, now: float) -> Look:
+    """Return how news is looked at by the settings in force."""
+    from imagegate.inventory.look import Look
+    from imagegate.model.news import threshold
+    from imagegate.policy.document import parse_bundle
+
+    settings = app.settings
+    old = settings.policy.allow_deprecated
+    return Look(
+        parse=lambda text, name: parse_bundle(text.encode(), name, allow_deprecated=old),
+        usual=lambda: app.factory.usual_bundle,
+        settings=settings.policy,
+        reaches=threshold(settings.recheck.threshold),
+        now=now,
+        waivers=app.factory.waivers(),
+        vex=app.factory.vex(),
+    )
+
+
+def _run(
+    app: App, inventory: Inventory, advisories: AdvisoryDatabase, shard: str | None, full: bool, now: float
+) -> Progressed:
+    from imagegate.inventory.model import SLOTS
+    from imagegate.inventory.recheck import recheck as run
+    from imagegate.inventory.recheck import shard as slots_of
+
+    slots = slots_of(*_shard(shard)) if shard else tuple(range(SLOTS))
+    with app.progress.task("re-check", len(slots)) as task:
+        return run(inventory, advisories, slots=slots, now=now, full=full, advance=task.advance)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count) <= 256):
+        raise UsageError(f"--shard {text!r} is not I/N", hint="Such as 1/4: the first of four, of 256 at most.")
+    return int(index), int(count)
+
+
+def _undecided(app: App, inventory: Inventory, advisories: AdvisoryDatabase, now: float) -> tuple[str, ...]:
+    from imagegate.inventory.look import undecided
+
+    with inventory.reading() as connection:
+        return undecided(
+            connection,
+            advisories.feeds(),
+            max_age_days=app.settings.advisories.max_age_days,
+            missing_passes=app.settings.policy.missing_advisories == "go",
+            now=now,
+        )
+
+
+def _tell_shard(app: App, shard: str, done: Progressed, problems: Sequence[str]) -> int:
+    fields = {"shard": shard, "changes": len(done.deltas), "packages": done.components, "problems": problems}
+    if app.as_json:
+        app.print_json("shard", fields)
+    else:
+        click.echo(f"shard {shard}: {done.components} packages matched again, {len(done.deltas)} changes")
+        for each in problems:
+            click.echo(f"  could not decide: {each}")
+    return 2 if problems else 0
+
+
+def _report(
+    app: App,
+    inventory: Inventory,
+    look: Look,
+    problems: Sequence[str],
+    since: datetime | None,
+    reports: Sequence[tuple[str, Path]],
+) -> int:
+    """Write the reports, print the news, and only then note that it was told: who dies before tells it again."""
+    from imagegate.inventory.outbox import between, reported, unreported
+    from imagegate.report import write_atomically
+    from imagegate.report.news import render
+
+    where: Where = between(since.replace(tzinfo=UTC).timestamp(), look.now) if since else unreported()
+    with inventory.reading() as connection:
+        news, numbers = look(connection, where, problems)
+    for name, path in reports:
+        write_atomically(path, render(name, news, look.reaches))
+    app.answer(news, lambda: render("text", news, look.reaches).rstrip("\n"))
+    sys.stdout.flush()
+    if not since:
+        reported(inventory, numbers, look.now)
+    return 2 if news.problems else 1 if news.above else 0
+
+
+def _reports(outputs: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    """Return FORMAT=FILE pairs. Raises UsageError before any work is done."""
+    from imagegate.report.news import FORMATS
+
+    found = []
+    for text in outputs:
+        name, _, file = text.partition("=")
+        if not file or name not in FORMATS:
+            raise UsageError(f"--output {text!r} is not FORMAT=FILE", hint=f"Formats: {', '.join(FORMATS)}.")
+        found.append((name, Path(file)))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Sending messages to teams: e-mail, Slack, webhooks."""

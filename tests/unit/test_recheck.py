@@ -1,0 +1,254 @@
+"""`imagegate recheck`: from changed advisories to the images that they hit, what policies say of them, what clears them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from imagegate.inventory.recording import retire
+from imagegate.model import Action, Severity
+from imagegate.model.news import Change, Hit, HitImage, Kind, News, threshold
+from imagegate.progress import NoProgress
+from imagegate.report.news import FORMATS, render
+from imagegate.vulnerability.importer import import_files
+from tests.unit.rechecks import HIGH, LOW, MEDIUM, TEXT, Site, actions, hits
+from tests.unit.test_inventory import advisory, deb, npm
+
+REGISTRY = "registry.example.com"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    site.know(advisory("CVE-2026-0001", "zlib"), advisory("GHSA-0", "npm-none"))
+    site.promote("base", deb("zlib"), deb("openssl"), digest="sha256:b", policy=TEXT, team="platform")
+    for number in range(3):
+        site.promote(
+            f"app-{number}",
+            deb("zlib"),
+            deb("openssl"),
+            npm("npm-a"),
+            digest=f"sha256:{number}",
+            base=f"{REGISTRY}/base:1.0",
+            base_digest="sha256:b",
+            team=f"team-{number % 2}",
+            policy=TEXT,
+        )
+    yield site
+    site.inventory.engine.dispose()
+
+
+def test_nothing_new_is_exit_0(site: Site) -> None:
+    code, news = site.run("recheck")
+    assert (code, hits(news)) == (0, set())
+
+
+def test_what_is_hit_whose_it_is_and_what_fixes_it(site: Site) -> None:
+    site.know(advisory("CVE-2026-0002", "openssl", "3.0-1", **HIGH), advisory("GHSA-1", "npm-a", "1.2.0", **MEDIUM))
+    code, news = site.run("recheck")
+    assert code == 1
+    apps = {f"{REGISTRY}/app-{number}:1.0" for number in range(3)}
+    assert hits(news) == {
+        (f"{REGISTRY}/base:1.0", "CVE-2026-0002"),
+        *((name, each) for name in apps for each in ("CVE-2026-0002", "GHSA-1")),
+    }
+    assert actions(news) == {"CVE-2026-0002": "stop", "GHSA-1": "warn"}
+    told = {(each.package, each.base): (each.to, each.images) for each in news.upgrades}
+    assert told == {
+        ("openssl", f"{REGISTRY}/base:1.0"): ("3.0-1", 3),
+        ("openssl", ""): ("3.0-1", 1),
+        ("npm-a", ""): ("1.2.0", 3),
+    }
+    assert {each.team: (each.images, each.stopped) for each in news.teams} == {
+        "team-0": (2, 2),
+        "team-1": (1, 1),
+        "platform": (1, 1),
+    }
+
+
+def test_the_same_is_not_told_again(site: Site) -> None:
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    assert site.run("recheck")[0] == 1
+    code, news = site.run("recheck")
+    assert (code, hits(news)) == (0, set())
+    code, news = site.run("recheck", "--since", "2020-01-01")
+    assert (code, len(hits(news))) == (1, 4)
+
+
+def test_only_images_that_count_are_hit(site: Site) -> None:
+    with site.inventory.transaction() as connection:
+        retire(connection, [1, 2, 3], 1.0)
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    assert {name for name, _ in hits(site.run("recheck")[1])} == {f"{REGISTRY}/app-2:1.0"}
+
+
+@pytest.mark.parametrize(
+    ("words", "extra", "code"),
+    [
+        (["high", "stop"], HIGH, 1),
+        (["high", "stop"], MEDIUM, 0),
+        (["medium"], MEDIUM, 1),
+        (["warn"], MEDIUM, 1),
+        (["critical"], HIGH, 0),
+        (["low"], LOW, 1),
+    ],
+)
+def test_the_threshold_is_a_severity_or_an_action(
+    site: Site, words: list[str], extra: dict[str, Any], code: int
+) -> None:
+    site.settings["recheck"] = {"threshold": words}
+    site.know(advisory("CVE-2026-0002", "openssl", **extra))
+    assert site.run("recheck")[0] == code
+
+
+def test_what_is_resolved_is_told_and_nothing_to_worry_about(site: Site) -> None:
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    site.run("recheck")
+    site.know(advisory("CVE-2026-0002", "openssl", "1.0-1", day=2, **HIGH))
+    code, news = site.run("recheck")
+    assert (code, [each.kind for each in news.changes], news.upgrades) == (0, [Kind.RESOLVED], ())
+
+
+def test_a_waiver_in_force_counts_and_one_for_an_image_counts_for_that(site: Site) -> None:
+    today = datetime.now(UTC).date()
+    waiver = {
+        "id": "w",
+        "owner": "ann",
+        "reason": "not reachable",
+        "created": str(today),
+        "expires": str(today + timedelta(days=30)),
+        "cve": "CVE-2026-0002",
+        "image": f"{REGISTRY}/app-0:*",
+    }
+    file = site.directory / "waivers.yaml"
+    file.write_text(json.dumps([waiver]))
+    site.settings["policy"] = {"waivers": [str(file)]}
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    _, news = site.run("recheck")
+    waived = {image.name: image.hits[0].waived for image in news.images}
+    assert [name for name, who in waived.items() if who] == [f"{REGISTRY}/app-0:1.0"]
+    assert waived[f"{REGISTRY}/app-0:1.0"].startswith("ann: not reachable")
+    assert news.above == 3
+    del waiver["image"]
+    file.write_text(json.dumps([waiver]))
+    site.know(advisory("CVE-2026-0002", "openssl", "4.0-1", day=2, **HIGH), advisory("CVE-2026-0003", "zlib", **LOW))
+    assert site.run("recheck")[0] == 0
+
+
+def test_rules_on_what_the_base_brought_tell_it_apart(site: Site) -> None:
+    policy = json.loads(TEXT)
+    policy["policies"][0]["rules"][0]["params"].append({"name": "inherited_from_base", "value": "false"})
+    site.promote(
+        "app-9", deb("zlib"), deb("openssl"), digest="sha256:9", base_digest="sha256:b", policy=json.dumps(policy)
+    )
+    site.promote("app-8", deb("zlib"), deb("openssl"), digest="sha256:8", policy=json.dumps(policy))
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    _, news = site.run("recheck")
+    found = {image.name.rpartition("/")[2]: image.hits[0].action for image in news.images}
+    assert (found["app-9:1.0"], found["app-8:1.0"]) == (Action.GO, Action.STOP)
+
+
+def test_an_image_without_a_usable_policy_is_undecided_and_told(site: Site) -> None:
+    site.promote("bare", deb("openssl"), digest="sha256:7")
+    site.know(advisory("CVE-2026-0002", "openssl", **LOW))
+    code, news = site.run("recheck")
+    assert (code, news.above) == (2, 1)
+    assert "recorded policy" in news.problems[0]
+    file = site.directory / "p.json"
+    file.write_text(TEXT)
+    site.settings["policy"] = {"bundle": str(file)}
+    code, news = site.run("recheck", "--since", "2020-01-01")
+    assert (code, news.problems) == (0, ())
+
+
+def test_no_advisories_is_undecided(site: Site) -> None:
+    site.database.unlink()
+    assert site.run("recheck")[0] == 2
+
+
+def test_old_advisories_are_undecided_and_what_they_say_is_told(site: Site) -> None:
+    site.settings["advisories"]["max_age_days"] = 1
+    old = site.directory / "old.json"
+    old.write_text(json.dumps([advisory("CVE-2026-0002", "openssl", **HIGH)]))
+    site.database.unlink()
+    import_files([old], site.database, now=datetime.now(UTC) - timedelta(days=5), progress=NoProgress())
+    code, news = site.run("recheck")
+    assert code == 2
+    assert any("Debian:12 are older than 1 days" in each for each in news.problems)
+    assert any("npm, and the advisory database has nothing" in each for each in news.problems)
+    assert len([name for name, found in hits(news) if found == "CVE-2026-0002"]) == 4
+
+
+def test_full_gives_the_same(site: Site) -> None:
+    site.run("recheck")
+    twin = site.directory / "twin.sqlite"
+    site.inventory.engine.dispose()
+    twin.write_bytes((site.directory / "inventory.sqlite").read_bytes())
+    site.know(
+        advisory("CVE-2026-0002", "openssl", "3.0-1", **HIGH),
+        advisory("CVE-2026-0001", "zlib", "1.0-1", day=3),
+        advisory("GHSA-1", "npm-a", "1.2.0", **MEDIUM),
+    )
+    _, changed = site.run("recheck")
+    _, full = site.run("recheck", "--full", IMAGEGATE_INVENTORY_URL=f"sqlite:///{twin}")
+    assert hits(changed) == hits(full)
+    assert len(hits(full)) == 4 + 4 + 3
+    assert actions(changed) == actions(full)
+    assert changed.upgrades == full.upgrades
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 1, 2)])
+def test_shards_one_at_a_time_are_told_together(site: Site, order: tuple[int, ...]) -> None:
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH), advisory("GHSA-1", "npm-a", "1.2.0", **MEDIUM))
+    for index in order:
+        assert site.run("recheck", "--shard", f"{index}/3")[0] == 0
+    code, news = site.run("recheck", "report")
+    assert (code, len(hits(news))) == (1, 7)
+    code, news = site.run("recheck", "report")
+    assert (code, hits(news)) == (0, set())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--shard", "0/3"],
+        ["--shard", "4/3"],
+        ["--shard", "x"],
+        ["--shard", "1/2", "--output", "json=x"],
+        ["--output", "sarif=x"],
+        ["--full", "report"],
+    ],
+)
+def test_what_makes_no_sense_is_refused(site: Site, words: list[str]) -> None:
+    assert site.run("recheck", *words)[0] == 2
+
+
+def test_every_format_tells_it(site: Site) -> None:
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    outputs = [f"--output={name}={site.directory / f'report.{name}'}" for name in FORMATS]
+    assert site.run("recheck", *outputs)[0] == 1
+    for name in FORMATS:
+        assert "CVE-2026-0002" in (site.directory / f"report.{name}").read_text()
+    junit = fromstring((site.directory / "report.junit").read_text())  # noqa: S314 - our own
+    assert (junit.get("tests"), junit.get("failures")) == ("2", "1")
+    document = json.loads((site.directory / "report.json").read_text())
+    assert document["schema"] == "imagegate/recheck/1"
+
+
+def test_names_that_mean_harm_are_shown_as_what_they_are() -> None:
+    change = Change(0.0, Kind.NEW, "CVE-1", Severity.HIGH, "<script>|`x`\x1b[31m", "1", "npm")
+    image = HitImage("r/a<b>", "sha256:1", (), "t|\x07", "", (Hit(0, False, Action.STOP),))
+    news = News(1, (change,), (image,))
+    reaches = threshold(("high",))
+    for name in FORMATS:
+        text = render(name, news, reaches)
+        assert "\x1b" not in text
+        assert "\x07" not in text
+    assert "<script>" not in render("html", news, reaches)
+    assert "\\|" in render("markdown", news, reaches)
