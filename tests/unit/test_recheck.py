@@ -1,4 +1,4 @@
-"""`imagegate recheck`: from changed advisories to the images that they hit, what policies say of them, what clears them."""
+"""`imagegate recheck`: from changed advisories to the images that they hit, what policies say, what clears them."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
+from imagegate import __version__
 from imagegate.inventory import tables
 from imagegate.inventory.model import SLOTS, Delta, Known, compare
 from imagegate.inventory.recording import finding_row, known_of, upsert
@@ -77,7 +78,8 @@ class _Run:
 
     def __init__(self, inventory: Inventory, advisories: AdvisoryDatabase, now: float, full: bool) -> None:
         self._inventory, self._advisories, self._now, self._full = inventory, advisories, now, full
-        self._state = (advisories.lineage, advisories.number)
+        # Another version of this program may match otherwise, so that what it knows is not taken for what we know.
+        self._state = (f"{advisories.lineage} {__version__}", advisories.number)
         self._matcher = Matcher(advisories)
         self._changes: dict[int, frozenset[tuple[str, str]]] = {}
         self._exploited: dict[int, frozenset[str]] = {}
