@@ -252,3 +252,11 @@ def test_names_that_mean_harm_are_shown_as_what_they_are() -> None:
         assert "\x07" not in text
     assert "<script>" not in render("html", news, reaches)
     assert "\\|" in render("markdown", news, reaches)
+
+
+def test_another_version_of_the_program_matches_everything_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.recheck()
+    assert site.recheck().components == 0
+    monkeypatch.setattr("imagegate.inventory.recheck.__version__", "0.0.other")
+    again = site.recheck()
+    assert (again.components, again.deltas) == (3, ())
