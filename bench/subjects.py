@@ -11,7 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,10 @@ PYTHON = (
 NPM = ("webpack@5.97.1", "eslint@9.17.0", "express@4.21.2", "typescript@5.7.2", "react@19.0.0", "lodash@4.17.21")
 
 
+Layer = Callable[[Path], None]
+"""Fills a directory with what a layer holds."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """An image in both forms. archive: as `docker save` writes it; layout: OCI, with gzip layers."""
@@ -41,10 +45,10 @@ class Subject:
 def build(work: Path) -> tuple[Subject, Subject, Subject]:
     """Return the large image, the same with one small layer more, and one of over 2 GB; made where they are missing."""
     work.mkdir(parents=True, exist_ok=True)
-    base = _layer(work, "debian", _debian)
-    application = _layer(work, "application", _application)
-    small = _layer(work, "small", _small)
-    bulk = _layer(work, "bulk", _bulk)
+    base = layer(work, "debian", _debian)
+    application = layer(work, "application", _application)
+    small = layer(work, "small", _small)
+    bulk = layer(work, "bulk", _bulk)
     return (
         _subject(work / "large", (base, application)),
         _subject(work / "next", (base, application, small)),
@@ -52,20 +56,28 @@ def build(work: Path) -> tuple[Subject, Subject, Subject]:
     )
 
 
-def _layer(work: Path, name: str, fill: object) -> Path:
-    archive = work / f"{name}.tar"
-    if not archive.exists():
+def layer(work: Path, name: str, fill: Layer) -> Path:
+    """Return the archive of a layer; made where it is missing."""
+    made = work / f"{name}.tar"
+    if not made.exists():
         print(f"making the layer {name} ...", file=sys.stderr, flush=True)
         tree = work / f"{name}.tree"
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
-        assert callable(fill)
         fill(tree)
-        partial = archive.with_suffix(".partial")
+        partial = made.with_suffix(".partial")
         subprocess.run(["tar", "-C", str(tree), "--numeric-owner", "-c", "-f", str(partial), "."], check=True)
-        partial.rename(archive)
+        partial.rename(made)
         shutil.rmtree(tree, ignore_errors=True)
-    return archive
+    return made
+
+
+def archive(file: Path, layers: Sequence[Path]) -> Path:
+    """Return an image of the layers as `docker save` writes it; made where it is missing."""
+    if not file.exists():
+        config = _config(layers)
+        _archive(file, config, f"sha256:{hashlib.sha256(config).hexdigest()}", layers)
+    return file
 
 
 def _debian(tree: Path) -> None:
@@ -109,16 +121,7 @@ def _subject(directory: Path, layers: Sequence[Path]) -> Subject:
 def _write(subject: Subject, layers: Sequence[Path]) -> None:
     blobs = subject.layout / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
-    diff_ids = [_digest(layer) for layer in layers]
-    config = json.dumps(
-        {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {"User": "app"},
-            "rootfs": {"type": "layers", "diff_ids": diff_ids},
-            "history": [{"created_by": layer.stem} for layer in layers],
-        }
-    ).encode()
+    config = _config(layers)
     config_digest = _store(blobs, config)
     entries = [_compress(blobs, layer) for layer in layers]
     manifest = json.dumps(
@@ -142,6 +145,18 @@ def _write(subject: Subject, layers: Sequence[Path]) -> None:
         "annotations": {"org.opencontainers.image.ref.name": "latest"},
     }
     (subject.layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+
+
+def _config(layers: Sequence[Path]) -> bytes:
+    return json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"User": "app"},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(layer) for layer in layers]},
+            "history": [{"created_by": layer.stem} for layer in layers],
+        }
+    ).encode()
 
 
 def _digest(file: Path) -> str:

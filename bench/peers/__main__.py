@@ -9,17 +9,21 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from bench.peers import answers
+from bench.peers import answers, images
 from bench.peers.answers import Answer, Names
-from bench.peers.programs import ensure
-from bench.peers.records import Case, cases
+from bench.peers.programs import WORK, ensure
+from bench.peers.records import cases
+
+Place = tuple[str, str]
+_T = TypeVar("_T")
 
 
 def main() -> int:
     """Compare, and print what one scanner finds and another does not."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
-    parser.add_argument("names", nargs="*", help="only these: PyPI, Go, npm, RubyGems, Debian:12, …")
+    parser.add_argument("names", nargs="*", help="only these: PyPI, Go, npm, RubyGems, Debian:12, …, images")
     parser.add_argument("--most", type=int, default=20_000, help="packages of one ecosystem")
     parser.add_argument("--show", type=int, default=5, help="examples of each kind of difference")
     arguments = parser.parse_args()
@@ -41,12 +45,34 @@ def main() -> int:
                     print(f"  {peer}: not here, and no Go to build it with")
                     continue
                 theirs, spent = _timed(partial(ask, program, directory, case.records, case.packages, case.distro))
-                _compare(case, peer, mine, theirs, spent, arguments.show)
+                asked = {
+                    ((each.source or each.name).lower(), each.source_version or each.version) for each in case.packages
+                }
+                _compare(asked, peer, mine, theirs, spent, arguments.show)
+    if not arguments.names or "images" in arguments.names:
+        _images(programs, arguments.show)
     return 0
 
 
-def _compare(case: Case, peer: str, mine: Answer, theirs: Answer, spent: float, show: int) -> None:
-    asked = {(each.source or each.name, each.source_version or each.version) for each in case.packages}
+def _images(programs: dict[str, Path | None], show: int) -> None:
+    records = images.records()
+    for image in images.images(WORK.parent / "bench"):
+        with tempfile.TemporaryDirectory(prefix="peers-") as name:
+            directory = Path(name)
+            (mine, count), spent = _timed(partial(answers.ours_of_image, directory, records, image.archive))
+            print(f"\n{image.name}: {count} packages, {_count(mine)} findings, {spent:.1f} s", flush=True)
+            for peer, ask in (
+                ("osv-scanner", answers.of_osv_scanner_on_image),
+                ("grype", answers.of_grype_on_image),
+            ):
+                program = programs[peer]
+                if program:
+                    theirs, spent = _timed(partial(ask, program, directory, records, image.archive))
+                    _compare({*mine, *theirs}, peer, mine, theirs, spent, show)
+
+
+def _compare(asked: set[Place], peer: str, mine: Answer, theirs: Answer, spent: float, show: int) -> None:
+    """Print what differs. asked: names and versions of the packages."""
     kinds: dict[str, list[str]] = {}
     for key in sorted(asked):
         for who, found, other in (("only we", mine, theirs), (f"only {peer}", theirs, mine)):
@@ -69,7 +95,7 @@ def _count(answer: Answer) -> int:
     return sum(map(len, answer.values()))
 
 
-def _timed(ask: Callable[[], Answer]) -> tuple[Answer, float]:
+def _timed(ask: Callable[[], _T]) -> tuple[_T, float]:
     start = time.monotonic()
     return ask(), time.monotonic() - start
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from imagegate.model import Distro, Package, VulnerabilityReport
+import msgspec
+
+from imagegate.model import Analysis, Distro, Package, VulnerabilityReport
 from imagegate.progress import NoProgress
 from imagegate.settings import Vulnerabilities
 from imagegate.vulnerability import grype
@@ -40,9 +43,7 @@ def of_grype(
     program: Path, directory: Path, records: Sequence[Record], packages: Sequence[Package], distro: Distro | None
 ) -> Answer:
     """Ask grype, as `vulnerabilities.provider: grype` does, with a database that is made of the records."""
-    write(directory / "made.db", records, built=datetime.now(UTC))
-    os.environ["GRYPE_DB_CACHE_DIR"] = str(directory / "grype")
-    subprocess.run([str(program), "db", "import", "--quiet", str(directory / "made.db")], check=True)
+    _prepare_grype(program, directory, records)
     return _by_package(grype.match(packages, distro, Vulnerabilities(grype=str(program))))
 
 
@@ -60,13 +61,52 @@ def of_osv_scanner(
     file.write_text(
         json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components})
     )
-    document = scan(program, directory / "osv", "source", "-L", str(file))
+    return _of_osv(scan(program, directory / "osv", "source", "-L", str(file)))
+
+
+def _prepare_grype(program: Path, directory: Path, records: Sequence[Record]) -> None:
+    write(directory / "made.db", records, built=datetime.now(UTC))
+    os.environ["GRYPE_DB_CACHE_DIR"] = str(directory / "grype")
+    subprocess.run([str(program), "db", "import", "--quiet", str(directory / "made.db")], check=True)
+
+
+def _of_osv(document: Any) -> Answer:
     found: dict[tuple[str, str], set[Names]] = defaultdict(set)
     for result in document["results"]:
         for each in result["packages"]:
-            key = each["package"]["name"], each["package"]["version"]
+            key = _place(each["package"]["name"], each["package"]["version"])
             found[key].update(_names(record) for record in each.get("vulnerabilities", ()))
     return dict(found)
+
+
+def ours_of_image(directory: Path, records: Sequence[Record], image: Path) -> tuple[Answer, int]:
+    """Analyse an image as anyone would, and ask our own matcher. Return how many packages it has as well."""
+    document = directory / "analysis.json"
+    command = [sys.executable, "-m", "imagegate.cli.main", "--quiet", "analyze", f"--output=json={document}"]
+    subprocess.run([*command, f"docker-archive:{image}"], check=True, stdout=subprocess.DEVNULL)
+    analysis = msgspec.json.decode(document.read_bytes(), type=Analysis)
+    return ours(directory, records, analysis.packages, analysis.distro), len(analysis.packages)
+
+
+def of_grype_on_image(program: Path, directory: Path, records: Sequence[Record], image: Path) -> Answer:
+    """Have grype read the image itself."""
+    _prepare_grype(program, directory, records)
+    command = [str(program), "--quiet", "--output", "json", "--by-cve=false", f"docker-archive:{image}"]
+    done = subprocess.run(command, check=True, capture_output=True, env={**os.environ, "GRYPE_DB_AUTO_UPDATE": "false"})
+    found: dict[tuple[str, str], set[Names]] = defaultdict(set)
+    for each in json.loads(done.stdout)["matches"]:
+        artifact = each["artifact"]
+        source = (artifact.get("upstreams") or [{}])[0]
+        key = _place(source.get("name") or artifact["name"], source.get("version") or artifact["version"])
+        related = (other["id"] for other in each["relatedVulnerabilities"])
+        found[key].add(frozenset((each["vulnerability"]["id"], *related)))
+    return dict(found)
+
+
+def of_osv_scanner_on_image(program: Path, directory: Path, records: Sequence[Record], image: Path) -> Answer:
+    """Have osv-scanner read the image itself."""
+    write_offline(directory / "osv", records)
+    return _of_osv(scan(program, directory / "osv", "image", "--archive", str(image)))
 
 
 def write_offline(directory: Path, records: Iterable[Record]) -> None:
@@ -99,9 +139,14 @@ def _by_package(report: VulnerabilityReport) -> Answer:
     for each in report.vulnerabilities:
         package = each.package
         told = (part.partition(": ")[0] for part in each.reason.split("; "))
-        key = package.source or package.name, package.source_version or package.version
+        key = _place(package.source or package.name, package.source_version or package.version)
         found[key].add(frozenset((each.id, *each.aliases, *told)))
     return dict(found)
+
+
+def _place(name: str, version: str) -> tuple[str, str]:
+    """Some tell names as they are written in the image, others as the registry has them."""
+    return name.lower(), version
 
 
 def _names(record: Record) -> Names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 from bench.advisory_data import debian, records_of
 from imagegate.model import Distro, Package, PackageType
+from imagegate.vulnerability.versions import gem
 from lab.grypedb import read
 
 Record = dict[str, Any]
@@ -42,7 +44,7 @@ def cases(most: int) -> Iterator[Case]:
     pypi = [record for record in records_of("osv-pypi") if "withdrawn" not in record]
     yield _case("PyPI", pypi, most, None)
     yield _case("Go", records_of("osv-go"), most, None)
-    yield _case("npm", [*_npm(), *read(DEMO / "npm.json")], most, None)
+    yield _case("npm", [*retirejs(), *read(DEMO / "npm.json")], most, None)
     yield _case("RubyGems", list(_gems()), most, None)
     announced = list(debian())
     for release, codename in _CODENAMES.items():
@@ -112,10 +114,10 @@ _NEAR = {
 }
 
 
-def _npm() -> Iterator[Record]:
+def retirejs() -> Iterator[Record]:
     """Retire.js's ranges, each entry a record."""
     for number, entry in enumerate(records_of("npm-retirejs")):
-        ranges = [{"type": "SEMVER", "events": list(_retirejs(bounds))} for bounds in entry["ranges"]]
+        ranges = [{"type": "SEMVER", "events": list(_bounds(bounds))} for bounds in entry["ranges"]]
         names = [name for field in entry["ids"] for name in field.split() if re.match("CVE-|GHSA-", name)]
         yield {
             "id": f"RETIRE-{number}",
@@ -125,7 +127,7 @@ def _npm() -> Iterator[Record]:
         }
 
 
-def _retirejs(bounds: dict[str, str]) -> Iterator[dict[str, str]]:
+def _bounds(bounds: dict[str, str]) -> Iterator[dict[str, str]]:
     yield {"introduced": bounds.get("atOrAbove") or bounds.get("above") or "0"}
     if "below" in bounds:
         yield {"fixed": bounds["below"]}
@@ -134,13 +136,11 @@ def _retirejs(bounds: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 def _gems() -> Iterator[Record]:
-    """Ruby's advisories whose fixes are `>= X` and `~> X`: a branch is `~> X`, up to where its last part but one grows.
-
-    (Gem::Requirement; the way that the database's own export to OSV goes.)
-    """
+    """Ruby's advisories whose requirements are of `>=`, `~>` and `<`: affected is what none of them allows."""
     for number, entry in enumerate(records_of("rubysec")):
-        events = list(_events(entry.get("patched_versions") or [], entry.get("unaffected_versions") or []))
-        if "gem" not in entry or not events:
+        safe = [_allowed(text) for key in ("patched", "unaffected") for text in entry.get(f"{key}_versions") or ()]
+        events = list(_between(each for each in safe if each))
+        if "gem" not in entry or not safe or None in safe or not events:
             continue
         yield {
             "id": f"RUBYSEC-{number}",
@@ -155,23 +155,39 @@ def _gems() -> Iterator[Record]:
         }
 
 
-def _events(patched: Iterable[str], unaffected: Iterable[str]) -> Iterator[dict[str, str]]:
+def _allowed(requirement: str) -> tuple[str, str] | None:
+    """Return from and up to where a requirement allows versions, empty: no end. None: it is of another kind.
+
+    `~> X` ends where X without its prerelease and its last part grows by one. (Gem::Requirement, Gem::Version#bump.)
+    """
+    low, high = "", ""
+    for clause in requirement.split(","):
+        found = re.fullmatch(r"\s*(>=|~>|<)\s*([\w.]+)\s*", clause)
+        if not found:
+            return None
+        operator, version = found.groups()
+        if operator == "<":
+            high = version
+            continue
+        low = max(low, version, key=gem.key) if low else version
+        if operator == "~>":
+            numbers = list(itertools.takewhile(str.isdecimal, version.split(".")))
+            kept = numbers[:-1] or numbers
+            high = ".".join([*kept[:-1], str(int(kept[-1]) + 1)])
+    return low, high
+
+
+def _between(safe: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
+    """Yield the events of what lies outside of all intervals."""
     start = "0"
-    for text in unaffected:
-        before = re.fullmatch(r"<\s*([\w.]+)", text)
-        start = before[1] if before else start
-    for text in patched:
-        fixed = re.fullmatch(r"(>=|~>)\s*([\w.]+)", text)
-        if not fixed:
+    for low, high in sorted(safe, key=lambda each: gem.key(each[0] or "0.a")):
+        if low and gem.key(low) > gem.key(start):
+            yield {"introduced": start}
+            yield {"fixed": low}
+        if not high:
             return
-        yield {"introduced": start}
-        yield {"fixed": fixed[2]}
-        if fixed[1] == ">=":
-            return
-        parts = fixed[2].split(".")[:-1]
-        if not parts or not parts[-1].isdecimal():
-            return
-        start = ".".join([*parts[:-1], str(int(parts[-1]) + 1)])
+        start = max(start, high, key=gem.key)
+    yield {"introduced": start}
 
 
 def _alpine() -> Iterator[Record]:
