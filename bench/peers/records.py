@@ -104,13 +104,20 @@ def _near(*suffixes: str) -> Callable[[str], Iterator[str]]:
     return near
 
 
+def _near_apk(bound: str) -> Iterator[str]:
+    """Its suffixes stand before the revision. (apk-package(5), "pkgver".)"""
+    version, dash, revision = bound.partition("-r")
+    yield from (f"{each}{dash}{revision}" for each in _near("_rc1", "_p1")(version))
+    yield from _near()(bound)
+
+
 _NEAR = {
     "PyPI": _near("rc1", ".post1", ".dev1", ".1", "+local"),
     "npm": _near("-alpha.1", "-1", "+build"),
     "Go": _near("-alpha.1"),
     "RubyGems": _near(".rc1", ".1", ".a"),
     "Debian": _near("~", "~bpo1", "+b1", "+deb1"),
-    "Alpine": _near("_rc1", "_p1"),
+    "Alpine": _near_apk,
 }
 
 
