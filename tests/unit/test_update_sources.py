@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from imagegate.errors import AdvisoryError
 from imagegate.http.client import HttpClient
 from imagegate.progress import NoProgress
 from imagegate.settings import Advisories, Host, Http
 from imagegate.vulnerability.database import AdvisoryDatabase
 from imagegate.vulnerability.delivery import SourceState
+from imagegate.vulnerability.importer import forget
 from imagegate.vulnerability.update.catalogue import DEFAULT, PUBLICATIONS, choose
 from imagegate.vulnerability.update.place import origins
 from imagegate.vulnerability.update.update import UpdateReport, update
@@ -111,6 +113,26 @@ def test_only_what_changed_is_fetched_and_what_went_away_goes(site: Site) -> Non
     assert site.names("PyPI", "demo-49") == set()
     assert site.names("PyPI", "demo-99") == {"TEST-2026-99"}
     assert site.state("osv/PyPI").records == 50
+
+
+def test_a_source_that_is_forgotten_leaves_nothing_and_makes_nothing_old(site: Site) -> None:
+    site.mirror.put_osv("PyPI", records(5))
+    site.mirror.put_osv("npm", [record(number, ecosystem="npm") for number in range(100, 104)])
+    site.mirror.files["known_exploited_vulnerabilities.json"] = kev("CVE-2026-0001")
+    site.update("pypi", "npm", "kev")
+    with AdvisoryDatabase(site.database) as opened:
+        before = opened.number
+    site.hours += 24 * 30
+    site.update("pypi")
+    assert forget({"osv/npm": ("npm",), "kev": ("KEV",)}, site.database, now=site.now) == 4
+    with AdvisoryDatabase(site.database) as opened:
+        assert {each.name for each in opened.sources()} == {"osv/PyPI"}
+        assert {each.ecosystem: each.synced_at for each in opened.feeds()} == {"PyPI": site.now}
+        assert opened.exploitation("CVE-2026-0001")[0] is False
+        gone = {(each.ecosystem, each.id) for each in opened.changes(before)}
+    assert {*(("npm", f"TEST-2026-{number}") for number in range(100, 104)), ("KEV", "CVE-2026-0001")} == gone
+    with pytest.raises(AdvisoryError, match="nothing of osv/npm"):
+        forget({"osv/npm": ("npm",)}, site.database, now=site.now)
 
 
 def test_when_records_only_go_away_they_go(site: Site) -> None:
