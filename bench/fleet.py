@@ -4,7 +4,9 @@ python -m bench.fleet URL IMAGES [DIRECTORY]
 
 60 base families of some 440 packages, three releases each of which an image may be built on, and some 40 packages of
 its own for each image: 480 in all. An executable is each image's own, jars are shared, and every hundredth image has
-log4j-core. Names, and versions of those that have advisories, are from `../shared/advisories`.
+log4j-core. Of the first 10,000, every twentieth has one of fifty packages that no other image has: advisories on these
+hit as many images of a small fleet as of a large one. Names, and versions of those that have advisories, are from
+`../shared/advisories`.
 Prints the seconds that recording took, and the slowest promotions.
 """
 
@@ -23,6 +25,7 @@ from imagegate.inventory.store import Inventory
 from imagegate.model import Distro, Package, PackageType
 
 FAMILIES, RELEASES, BASE, OWN = 60, 3, 440, 40
+PLANTED, WITHIN, EACH = 50, 10_000, 20
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DISTRO = Distro("debian", "12")
 _BASE_LAYER = "sha256:" + "b" * 64
@@ -45,6 +48,8 @@ def fleet(images: int, seed: int = 9) -> Iterator[Promoted]:
         extra = [_deb(dice, names) for _ in range(dice.randrange(4))]
         if number % 100 == 0:
             extra.append(_log4j(dice))
+        if number < WITHIN and number % EACH == 0:
+            extra.append(planted(number // EACH % PLANTED))
         digest = f"sha256:{number:064x}"
         yield Promoted(
             repository=f"registry.example.com/team-{number % 200}/app-{number}",
@@ -81,6 +86,12 @@ def _log4j(dice: random.Random) -> Package:
     version = f"2.{dice.randrange(10, 21)}.0"
     purl = f"pkg:maven/org.apache.logging.log4j/log4j-core@{version}"
     return Package("log4j-core", version, PackageType.JAVA, purl)
+
+
+def planted(number: int) -> Package:
+    """Return one of the packages that only some of the first images have."""
+    name = f"npm-planted-{number}"
+    return Package(name, "1.0.0", PackageType.NPM, f"pkg:npm/{name}@1.0.0")
 
 
 def _files(number: int) -> tuple[NotableFile, ...]:

@@ -16,46 +16,60 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from sqlalchemy import update
+import msgspec
 
 from bench.advisory_data import debian, records_of
 from bench.fleet import fleet
-from imagegate.inventory import tables
+from imagegate.inventory.model import Promoted
 from imagegate.inventory.recording import record
 from imagegate.inventory.store import Inventory
 from imagegate.progress import NoProgress
 from imagegate.vulnerability.importer import import_files
 
 ROOT = Path(__file__).parents[1]
+POLICY = ROOT / "policies" / "application.yaml"
 NEW = 50
-GOAL, FULL_GOAL = 1.0, 600.0
+GOAL, FULL_GOAL, QUERY_GOAL, RECORDED_GOAL, SIZE_GOAL = 1.0, 600.0, 1.0, 0.05, 100
 _COMMAND = [sys.executable, "-m", "imagegate.cli.main", "--quiet", "recheck"]
 
 
 def prepare(directory: Path, images: int) -> None:
     """Make the fleet, its advisories, and the state of its first run, once."""
-    directory.mkdir(parents=True, exist_ok=True)
+    advisories(directory)
     fresh, known = directory / f"fresh-{images}.sqlite", directory / f"known-{images}.sqlite"
-    if not (directory / "old.sqlite").exists():
-        _import(directory, "old.sqlite", [*debian(), *records_of("osv-pypi"), *records_of("osv-go"), *_others()])
-        shutil.copy(directory / "old.sqlite", directory / "new.sqlite")
-        _import(directory, "new.sqlite", list(_new()))
     if not fresh.exists():
         with Inventory(f"sqlite:///{fresh.with_suffix('.part')}") as inventory:
             for promoted in fleet(images):
-                record(inventory, promoted)
-            with inventory.transaction() as connection:
-                document = (ROOT / "policies" / "application.yaml").read_text()
-                connection.execute(update(tables.policy).values(document=document))
+                record(inventory, msgspec.structs.replace(promoted, policy=POLICY.read_text()))
         _settle(fresh.with_suffix(".part"), fresh)
     if not known.exists():
         shutil.copy(fresh, known.with_suffix(".part"))
         run(directory, known.with_suffix(".part"), "old.sqlite")
         _settle(known.with_suffix(".part"), known)
+
+
+def advisories(directory: Path) -> None:
+    """Make the advisories, once: what was known before, with 50 new ones, and with 50 on planted packages."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if (directory / "planted.sqlite").exists():
+        return
+    _import(directory, "old.sqlite", [*debian(), *records_of("osv-pypi"), *records_of("osv-go"), *_others()])
+    news = {
+        "new.sqlite": _new(),
+        "planted.sqlite": [
+            _record(f"CVE-2026-{number}", "npm", f"npm-planted-{number}", "2.0.0") for number in range(NEW)
+        ],
+    }
+    for name, records in news.items():
+        shutil.copy(directory / "old.sqlite", directory / f"{name}.part")
+        _import(directory, f"{name}.part", records)
+        (directory / f"{name}.part").rename(directory / name)
 
 
 def measure(directory: Path, images: int, runs: int = 5) -> dict[str, Any]:
@@ -71,23 +85,64 @@ def measure(directory: Path, images: int, runs: int = 5) -> dict[str, Any]:
     full, of_full = run(directory, work, "new.sqlite", "--full", "--json")
     _take(directory / f"fresh-{images}.sqlite", work)
     first, _ = run(directory, work, "new.sqlite", "--full", "--json")
+    size = known.stat().st_size
+    asked, hits = _query(directory, known)
     news = documents[0]
     return {
         "images": images,
+        "inventory, MB": round(size / 1e6, 1),
+        "inventory goal, MB": SIZE_GOAL,
+        "one recorded, s": round(_recorded(work, list(fleet(images + 40))[images:]), 4),
+        "one recorded on a new base, s": round(_recorded(work, [_elsewhere(each) for each in range(20)]), 4),
+        "recorded goal, s": RECORDED_GOAL,
+        "query, s": round(asked, 3),
+        "query hits": hits,
+        "query goal, s": QUERY_GOAL,
         "new advisories": NEW,
         "changes": len(news["changes"]),
         "images hit": len(news["images"]),
-        "delta, s": round(sorted(short)[len(short) // 2], 3),
+        "delta, s": round(median(short), 3),
         "delta goal, s": GOAL,
         "full, s": round(full, 2),
         "first full run, s": round(first, 2),
         "full goal, s": FULL_GOAL,
+        "full evaluated": sum(each["images"] for each in of_full["standing"]["teams"]),
         "full gives the same": _same(news, of_full),
     }
 
 
-def run(directory: Path, inventory: Path, advisories: str, *options: str) -> tuple[float, Any]:
-    """Run the command; return its seconds, and its document where it was asked for one."""
+def _recorded(inventory: Path, more: Sequence[Promoted]) -> float:
+    """Return the median of recording promotions, in one process, after a first one."""
+    seconds = []
+    with Inventory(f"sqlite:///{inventory}") as opened:
+        for promoted in more:
+            at = time.perf_counter()
+            record(opened, promoted)
+            seconds.append(time.perf_counter() - at)
+    return median(seconds[1:])
+
+
+def _elsewhere(number: int) -> Promoted:
+    """Return an image on a base that no other image has."""
+    promoted = next(fleet(1, seed=1000 + number))
+    return msgspec.structs.replace(promoted, digest=f"sha256:{10**12 + number:064x}", base_digest="")
+
+
+def _query(directory: Path, inventory: Path) -> tuple[float, int]:
+    """Return the seconds of the Log4Shell question, as a process, and how many images it names."""
+    command = [*_COMMAND[:-1], "query", "package", "log4j-core", "--version", "<2.17", "--format", "json"]
+    seconds = []
+    for _ in range(5):
+        at = time.perf_counter()
+        done = subprocess.run(
+            command, env=environment(directory, inventory, "old.sqlite"), capture_output=True, check=True
+        )
+        seconds.append(time.perf_counter() - at)
+    return median(seconds), len(json.loads(done.stdout)["hits"])
+
+
+def run(directory: Path, inventory: Path | str, advisories: str, *options: str) -> tuple[float, Any]:
+    """Run the command on an inventory, a file or a URL; return its seconds, and its document where it was asked."""
     at = time.perf_counter()
     done = subprocess.run(
         [*_COMMAND, *options], env=environment(directory, inventory, advisories), capture_output=True, check=False
@@ -98,12 +153,13 @@ def run(directory: Path, inventory: Path, advisories: str, *options: str) -> tup
     return seconds, json.loads(done.stdout) if "--json" in options else None
 
 
-def environment(directory: Path, inventory: Path, advisories: str) -> dict[str, str]:
+def environment(directory: Path, inventory: Path | str, advisories: str) -> dict[str, str]:
     """Return the environment of a run."""
+    url = inventory if isinstance(inventory, str) else f"sqlite:///{inventory.absolute()}"
     return {
         **os.environ,
         "IMAGEGATE_SITE_CONFIG": _empty(directory),
-        "IMAGEGATE_INVENTORY_URL": f"sqlite:///{inventory.absolute()}",
+        "IMAGEGATE_INVENTORY_URL": url,
         "IMAGEGATE_ADVISORIES_DATABASE": str((directory / advisories).absolute()),
         "XDG_DATA_HOME": str(directory / "data"),
     }

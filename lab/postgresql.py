@@ -49,6 +49,14 @@ class Postgresql(Server):
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, name)
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
 
+    def copy(self, url: str) -> str:
+        """Make a copy of a database that nobody is connected to, and return its URL."""
+        self._made += 1
+        name = f"inventory_{self._made}"
+        source = url.rpartition("/")[2]
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-T", source, name)
+        return f"{url.rpartition('/')[0]}/{name}"
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
