@@ -36,6 +36,7 @@ RESERVED_VARIABLES = frozenset(
         "IMAGEGATE_ANCHORE_PASSWORD",
         "IMAGEGATE_ANCHORE_API_KEY",
         "IMAGEGATE_ANCHORE_TOKEN",
+        "IMAGEGATE_NOTIFY_SECRETS_FILE",
     }
 )
 """Variables that are no settings: where settings are, and secrets, which have no place in a settings file."""

@@ -17,13 +17,18 @@ from lab.docker import Engine
 from lab.notary import Notary
 from lab.packages import ensure
 from lab.pki import Pki
+from lab.postgresql import PASSWORD, Postgresql
 from lab.registry import Registry
+from tests.fakes.inbox import Webhook, webhook
 from tests.fakes.jenkins import FakeJenkins
 from tests.integration.controller import ROOT
 from tests.integration.site import EXAMPLES, LOGIN, Site
 from tests.integration.test_jenkins_jobs import settings
+from tests.unit.rechecks import HIGH
+from tests.unit.test_inventory import advisory
 
 SITE = ROOT / "examples" / "site"
+INVENTORY = "postgresql://imagegate@inventory.example.com/imagegate"
 PIN = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -38,15 +43,20 @@ with zipfile.ZipFile(sys.argv[3], "w") as archive:
 
 
 @pytest.fixture(scope="module")
-def example(
+def with_chat(
     tmp_path_factory: pytest.TempPathFactory, pki: Pki, registry: Registry, notary: Notary, docker_engine: Engine
-) -> Iterator[Site]:
-    """A site by the files of the example, with this machine's servers in place of example.com's."""
+) -> Iterator[tuple[Site, Webhook]]:
+    """A site by the files of the example, with this machine's servers in place of example.com's, and its chat."""
     ensure("docker-registry", "notary")
     directory = tmp_path_factory.mktemp("example")
-    with Registry(directory / "trusted", pki, name="trusted", login=LOGIN) as trusted:
+    with (
+        Registry(directory / "trusted", pki, name="trusted", login=LOGIN) as trusted,
+        Postgresql() as database,
+        webhook() as chat,
+    ):
         site = Site(directory, pki, registry, trusted, notary, docker_engine)
         hosts = {"registry": trusted.host, "staging": registry.host, "notary": notary.host}
+        inventory = database.database()
         keys = directory / "keys"
         notary.cli("key", "generate", "ecdsa", "--role", "root", trust=keys)
         (root,) = PIN.findall(notary.cli("key", "list", trust=keys).stdout)
@@ -54,21 +64,40 @@ def example(
             text = source.read_text()
             for name, host in hosts.items():
                 text = text.replace(f"{name}.example.com", host).replace(rf"{name}\.example\.com", re.escape(host))
-            text = PIN.sub(root, text).replace("/var/lib/imagegate", str(directory))
+            text = PIN.sub(root, text).replace("/var/lib/imagegate", str(directory)).replace(INVENTORY, inventory)
+            text = re.sub("^hosts:$", f"hosts:\n  {chat.host}: {{plain_http: true}}", text, flags=re.MULTILINE)
             target = directory / "site" / source.relative_to(SITE)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
         shutil.copy(pki.ca_file, directory / "site" / "ca.crt")
         settings = str(directory / "site" / "imagegate.yaml")
-        job = {"IMAGEGATE_PROMOTION_JOB": "/Platform/promote"}
+        job = {
+            "IMAGEGATE_PROMOTION_JOB": "/Platform/promote",
+            "IMAGEGATE_INVENTORY_PASSWORD_CREDENTIALS": "inventory-password",
+        }
         site.controller.environment = {**site.controller.environment, **job, "IMAGEGATE_SITE_CONFIG": settings}
+        secrets = directory / "notify-secrets"
+        secrets.write_text(f"IMAGEGATE_NOTIFY_CHAT_WEBHOOK={chat.url}\n")
+        site.everything |= {
+            "inventory-password": {"kind": "string", "secret": PASSWORD},
+            "notify-secrets": {"kind": "file", "path": str(secrets)},
+        }
+        site.controller.credentials = site.everything
         site.import_advisories()
-        yield site
+        yield site, chat
+
+
+@pytest.fixture
+def example(with_chat: tuple[Site, Webhook]) -> Site:
+    site, _ = with_chat
+    site.controller.credentials = site.everything
+    return site
 
 
 def checkout(site: Site, name: str, *sources: Path) -> Path:
     """Return a repository's checkout: files of an example, and the Jenkinsfile that the site generates for it."""
     directory = site.directory / "checkouts" / name
+    directory.mkdir(parents=True, exist_ok=True)
     for source in sources:
         shutil.copytree(source, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*Jenkinsfile"))
     where = ["--teams", str(site.directory / "site" / "teams.yaml"), "--into", str(site.directory / "checkouts")]
@@ -100,6 +129,29 @@ def test_the_site_builds_its_base_and_a_team_builds_on_it_without_a_key(example:
     assert done["result"] == "SUCCESS", done["error"]
     example.assert_promoted("payments/api", "main-1")
     assert "numToKeepStr: '20'" in (application / "Jenkinsfile").read_text()
+
+
+def test_the_nightly_job_says_what_new_advisories_hit(with_chat: tuple[Site, Webhook], example: Site) -> None:
+    """By the Jenkinsfile that the site generates for it: the teams' promoted images, and the platform's."""
+    if example.tag("platform/debian", "12") is None:
+        assert run(example, checkout(example, "platform/debian", EXAMPLES / "base-image"))["result"] == "SUCCESS"
+    _, chat = with_chat
+    job = checkout(example, "platform/jobs") / "recheck.Jenkinsfile"
+    assert job.read_text() == (SITE / "recheck.Jenkinsfile").read_text()
+    assert example.controller.run(job, restart="never")["result"] == "SUCCESS"
+    record = advisory("CVE-2026-9001", "base-files", "99", **HIGH)
+    (example.directory / "new.json").write_text(json.dumps([record]))
+    imported = f"node {{ imagegate args: ['db', 'import', '{example.directory / 'new.json'}'] }}"
+    assert example.controller.run(f"@Library('imagegate') _\n{imported}", restart="never")["result"] == "SUCCESS"
+    done = example.controller.run(job)
+    assert done["result"] == "UNSTABLE", done["error"]
+    assert done["description"].startswith("re-check: 1 new or changed vulnerability in ")
+    (page,) = (done["root"] / "archive").rglob("report.html")
+    assert "platform/debian" in page.read_text()
+    assert "CVE-2026-9001" in chat.posts[-1].body.decode()
+    assert example.controller.run(job, restart="never")["description"].endswith(
+        "no promoted image is hit by anything new"
+    )
 
 
 def test_what_the_site_locked_no_project_can_change(example: Site) -> None:
@@ -139,7 +191,13 @@ def test_its_jobs_and_its_configuration_are_made(
         capsys.readouterr()
         assert attempt(["jenkins", "plan", *server, "--json"]).code == 0
         names = {each["name"] for each in json.loads(capsys.readouterr().out)["items"]}
-    assert {"Platform/promote", "Platform/advisories", "Payments/payments-api", "Payments/payments-shop"} <= names
+    assert {
+        "Platform/promote",
+        "Platform/advisories",
+        "Platform/re-check",
+        "Payments/payments-api",
+        "Payments/payments-shop",
+    } <= names
     assert attempt(["jenkins", "casc", *where]).code == 0
     written = yaml.safe_load(capsys.readouterr().out)
     (library,) = written["unclassified"]["globalLibraries"]["libraries"]

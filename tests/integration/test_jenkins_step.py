@@ -41,7 +41,7 @@ class Steps:
 def test_a_gate_that_passes_tells_what_it_promoted_and_writes_its_reports(world: World) -> None:
     image = world.good()
     result, reports = Steps(world).run("gateImage", image=image, to="step/good", tags="1.0 latest")
-    assert (result["outcome"], result["badge"]) == ("pass", "promoted")
+    assert (result["outcome"], result["badge"]) == ("pass", "gate: promoted")
     assert result["image"] == f"{world.repository('step/good')}@{root_digest(image)}"
     assert result["tags"] == ["1.0", "latest"]
     assert world.tag("step/good") == result["digest"]
@@ -55,7 +55,7 @@ def test_a_gate_that_passes_tells_what_it_promoted_and_writes_its_reports(world:
 
 def test_a_gate_that_stops_says_why_and_still_has_its_reports(world: World) -> None:
     result, reports = Steps(world).run("gateImage", image=world.bad(), to="step/bad", tags=["1.0"], onStop="UNSTABLE")
-    assert (result["outcome"], result["onStop"], result["badge"]) == ("stop", "UNSTABLE", "stopped")
+    assert (result["outcome"], result["onStop"], result["badge"]) == ("stop", "UNSTABLE", "gate: stopped")
     assert "step/bad:1.0 stopped (1 stop): dockerfile/effective_user" in result["message"]
     assert "<failure" in (reports / result["reports"]["junit"]).read_text()
     issues = json.loads((reports / result["reports"]["issues"]).read_text())["issues"]

@@ -11,8 +11,8 @@ import yaml
 from imagegate.cli.main import attempt
 from imagegate.errors import UsageError
 from imagegate.jenkins.casc import fragment, literal
-from imagegate.jenkins.catalogue import BINDINGS
 from imagegate.jenkins.site import JenkinsSite, PipelineJob
+from imagegate.jenkins.step import BINDINGS
 
 SITE = JenkinsSite(
     library_url="https://git.example.com/imagegate.git",
@@ -45,6 +45,8 @@ def test_every_credential_of_the_library_is_there_by_reference() -> None:
     assert set(found) == {f"id-{binding.name}" for binding in BINDINGS}
     assert found["id-registryCredentials"]["password"] == "${IMAGEGATE_REGISTRY_PASSWORD}"
     assert found["id-notaryTargetsPassphrase"]["secret"] == "${NOTARY_TARGETS_PASSPHRASE}"
+    assert found["id-notifySecrets"]["fileName"] == "notifySecrets"
+    assert found["id-notifySecrets"]["secretBytes"] == "${readFileBase64:${IMAGEGATE_NOTIFY_SECRETS_FILE}}"
     assert found["id-notaryKeys"]["secretBytes"] == "${readFileBase64:${IMAGEGATE_NOTARY_KEYS_FILE}}"
     for fields in found.values():
         assert all(
@@ -77,7 +79,8 @@ def test_it_needs_the_library_and_says_so() -> None:
 def test_the_command_prints_yaml_the_same_each_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "teams.yaml"
     team = {"owners": "a", "repositories": [{"name": "a", "images": [{"to": "a"}]}]}
-    jenkins = {"credentials": {"notaryKeys": "keys"}, "variables": {"B": "yes", "A": "no\nnewline"}}
+    credentials = {"notaryKeys": "keys", "inventoryPassword": "i"}
+    jenkins = {"credentials": credentials, "variables": {"B": "yes", "A": "no\nnewline"}}
     file.write_text(yaml.safe_dump({"library": "v9", "jenkins": jenkins, "teams": {"A": team}}))
     outputs = []
     for _ in range(2):
@@ -89,3 +92,4 @@ def test_the_command_prints_yaml_the_same_each_time(tmp_path: Path, capsys: pyte
     assert env[:2] == [{"key": "A", "value": "no\nnewline"}, {"key": "B", "value": "yes"}]
     assert "scriptApproval" not in outputs[0].out
     assert "notaryKeys signs" in outputs[0].err
+    assert "inventoryPassword writes the inventory" in outputs[0].err

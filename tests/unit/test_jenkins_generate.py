@@ -241,6 +241,54 @@ def test_patches_apply_and_leave_the_checkouts_alone(checkouts: Checkouts) -> No
     assert "v0.2.0" in checkouts.file.read_text()
 
 
+RECHECK = {
+    "name": "Platform/re-check",
+    "url": "https://git.example.com/jobs.git",
+    "script": "recheck.Jenkinsfile",
+    "cron": "@daily",
+    "checkout": "platform/jobs",
+    "parameters": {"onStop": "UNSTABLE", "agent": "it's", "shards": 4},
+}
+
+
+def test_the_job_that_rechecks_gets_its_jenkinsfile_from_a_template(checkouts: Checkouts) -> None:
+    written(checkouts.directory, {**TEAMS, "jenkins": {"recheck": RECHECK}})
+    patches = checkouts.directory / "patches"
+    assert checkouts.run("--only", "platform/jobs", "--pull-requests", str(patches)) == 0
+    assert [file.name for file in patches.iterdir()] == ["platform-jobs-recheck.Jenkinsfile.patch"]
+    assert checkouts.run() == 0
+    text = (checkouts.directory / "platform" / "jobs" / "recheck.Jenkinsfile").read_text()
+    assert text.index("shards: 4,") < text.index("agent: 'it\\'s',") < text.index("onStop: 'UNSTABLE',")
+    assert checkouts.run("--check") == 0
+    (checkouts.directory / "recheck.j2").write_text(
+        '{% extends "shipped/recheck.j2" %}\n{% block post %}\npost { always { cleanWs() } }\n{% endblock %}\n'
+    )
+    assert checkouts.run("--templates", str(checkouts.directory)) == 0
+    assert "cleanWs()" in (checkouts.directory / "platform" / "jobs" / "recheck.Jenkinsfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"parameters": {"shard": 4}}, "did you mean 'shards'"),
+        ({"parameters": {"shards": "many"}}, "shards must be a whole number"),
+        ({"parameters": [1]}, "is a mapping"),
+        ({"template": "../x"}, "no name of a template"),
+        ({"checkout": "../x"}, "is no name"),
+        ({"cron": None}, "cron is missing"),
+    ],
+)
+def test_mistakes_about_the_job_that_rechecks_are_told(tmp_path: Path, fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        teams(tmp_path, {**TEAMS, "jenkins": {"recheck": {**RECHECK, **fields}}})
+
+
+@pytest.mark.parametrize("script", ["../api/Jenkinsfile", "/tmp/x", "../../x"])
+def test_a_script_is_in_its_checkout(checkouts: Checkouts, script: str) -> None:
+    written(checkouts.directory, {**TEAMS, "jenkins": {"recheck": {**RECHECK, "script": script}}})
+    assert checkouts.run("--only", "platform/jobs") == 2
+
+
 @pytest.mark.parametrize("link", ["payments/api/Jenkinsfile", "payments/api"])
 def test_a_link_of_a_checkout_leads_nowhere(checkouts: Checkouts, tmp_path: Path, link: str) -> None:
     outside = tmp_path.parent / f"{tmp_path.name}-outside"

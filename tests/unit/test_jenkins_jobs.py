@@ -172,6 +172,14 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path) -> None:
         assert each in words
 
 
+def test_the_job_that_rechecks_runs_by_itself(tmp_path: Path) -> None:
+    job = {"name": "P/re-check", "url": "https://x/y", "script": "recheck.Jenkinsfile", "cron": "H 5 * * *"}
+    (found,) = (item for item in wanted(tmp_path, recheck=job) if item.place == Place(("P", "re-check")))
+    document = parse(found.document, "")
+    assert document.findtext("definition/scriptPath") == "recheck.Jenkinsfile"
+    assert [each.text for each in document.iter("spec")] == ["H 5 * * *"]
+
+
 def test_mistakes_of_the_section_are_told_with_their_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="promotion: name is missing"):
         wanted(tmp_path, promotion={"url": "https://x/y"})

@@ -16,11 +16,13 @@ from imagegate import __version__
 from imagegate.cli.root import VERBS, root
 from imagegate.config import NO_SETTINGS, RESERVED_VARIABLES
 from imagegate.errors import UsageError
-from imagegate.jenkins.catalogue import BINDINGS, BY_NAME, STEPS, Step
+from imagegate.jenkins.catalogue import BY_NAME, STEPS
 from imagegate.jenkins.parameter import Kind
 from imagegate.jenkins.plan import default_tag, plan, report_id, slug
-from imagegate.jenkins.render import files
+from imagegate.jenkins.recheck_plan import SHARDS
+from imagegate.jenkins.render import DELEGATED, files, table
 from imagegate.jenkins.request import Request, command_line, decode, read_request
+from imagegate.jenkins.step import BINDINGS, Step
 from imagegate.jenkins.wording import in_parameters
 
 ROOT = Path(__file__).parents[2]
@@ -295,6 +297,16 @@ def test_slugs_are_plain_and_do_not_collide(one: str, other: str) -> None:
     assert slug(one)[0] not in "-."
     if one != other:
         assert slug(one) != slug(other)
+
+
+def test_what_only_some_calls_need_only_they_are_given() -> None:
+    rows = json.loads(table())["steps"]
+    assert {"inventoryPassword", "notaryKeys"} <= set(rows["gateImage"]) & set(rows["promoteImage"])
+    assert not {"inventoryPassword", "notaryKeys", "notifySecrets"} & set(rows[DELEGATED])
+    assert "inventoryPassword" not in rows["signImage"].keys() | rows["checkImage"].keys()
+    assert "notifySecrets" in rows["recheckImages"]
+    assert set(rows[SHARDS]) == {"anchoreCredentials", "inventoryPassword"}
+    assert set(rows["imagegate"].values()) == {""}
 
 
 def test_kinds_of_the_catalogue_are_all_used() -> None:

@@ -12,7 +12,15 @@ from imagegate.cli.app import App, titled
 
 if TYPE_CHECKING:
     from imagegate.jenkins.generate import Decision
-    from imagegate.jenkins.teams import Repository, Teams
+    from imagegate.jenkins.teams import Teams
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A file to be: of a checkout, `script` in it, with its stamp."""
+
+    checkout: str
+    script: str
+    text: str
 
 
 class Generated(msgspec.Struct, frozen=True):
@@ -86,32 +94,35 @@ def generate(
     teams = _read(teams_file)
     wanted = _selected(teams, only, overwrite)
     results, shown, unsettled = [], [], False
-    for repository, text in _rendered(teams, templates, wanted):
-        file = _inside(into, repository.name)
+    for each in _rendered(teams, templates, wanted):
+        file = _inside(into, each)
         existing = file.read_text(errors="surrogateescape") if file.is_file() else None
         decision = generated.decide(
-            existing, text, generated.from_history(file), overwrite=repository.name in overwrite
+            existing, each.text, generated.from_history(file), overwrite=each.checkout in overwrite
         )
-        shown.append(_told(repository.name, decision, existing, diff=diff))
+        shown.append(_told(each, decision, existing, diff=diff))
         changes = decision.text is not None
         unsettled |= decision.state in (generated.State.CONFLICT, generated.State.FOREIGN) or (check and changes)
         if decision.text is not None and patches:
             from imagegate.jenkins.patch import patch
 
-            write_atomically(patches / f"{repository.name.replace('/', '-')}.patch", patch(existing, decision.text))
+            name = each.checkout if each.script == "Jenkinsfile" else f"{each.checkout}-{each.script}"
+            write_atomically(patches / f"{name.replace('/', '-')}.patch", patch(existing, decision.text, each.script))
         elif decision.text is not None and not check:
             write_atomically(file, decision.text)
-        results.append(Generated(repository.name, str(file), decision.state.value, changes))
+        results.append(Generated(each.checkout, str(file), decision.state.value, changes))
     app.answer(titled("generated", {"files": results}), lambda: "\n".join(shown))
     return int(unsettled)
 
 
-def _inside(into: Path, name: str) -> Path:
-    """Return where a repository's Jenkinsfile is. Raises UsageError where a link of a checkout leads elsewhere."""
+def _inside(into: Path, wanted: Wanted) -> Path:
+    """Return where a Jenkinsfile is. Raises UsageError where a link of a checkout leads elsewhere."""
     from imagegate.errors import UsageError
 
-    file = into / name / "Jenkinsfile"
-    if file.is_symlink() or not file.resolve().is_relative_to(into.resolve()):
+    checkout = into / wanted.checkout
+    file = checkout / wanted.script
+    inside = checkout.resolve().is_relative_to(into.resolve()) and file.resolve().is_relative_to(checkout.resolve())
+    if file.is_symlink() or not inside:
         raise UsageError(f"{file} is a link", why="what it leads to is not the repository's", hint="Remove the link.")
     return file
 
@@ -123,20 +134,23 @@ def _read(file: Path) -> Teams:
     return read_teams(load_yaml(file))
 
 
-def _selected(teams: Teams, only: tuple[str, ...], overwrite: tuple[str, ...]) -> list[Repository]:
+def _selected(teams: Teams, only: tuple[str, ...], overwrite: tuple[str, ...]) -> set[str]:
+    """Return the checkouts that are wanted."""
     from difflib import get_close_matches
 
     from imagegate.errors import UsageError
 
-    known = {each.name: each for each in teams.repositories}
+    known = {each.name for each in teams.repositories}
+    if teams.jenkins.recheck and teams.jenkins.recheck.checkout:
+        known.add(teams.jenkins.recheck.checkout)
     for name in (*only, *overwrite):
         if name not in known:
-            near = get_close_matches(name, list(known), n=1)
+            near = get_close_matches(name, sorted(known), n=1)
             raise UsageError(f"there is no repository {name!r}", hint=f"Did you mean {near[0]!r}?" if near else "")
-    return [known[name] for name in only] or list(known.values())
+    return set(only) or known
 
 
-def _rendered(teams: Teams, templates: Path | None, wanted: list[Repository]) -> list[tuple[Repository, str]]:
+def _rendered(teams: Teams, templates: Path | None, wanted: set[str]) -> list[Wanted]:
     """Render all before anything is written: a mistake in one leaves every file as it was."""
     from imagegate import __version__
     from imagegate.jenkins.generate import stamp
@@ -145,27 +159,31 @@ def _rendered(teams: Teams, templates: Path | None, wanted: list[Repository]) ->
     library = teams.library or f"v{__version__}"
     owners = {team.name: team for team in teams.teams}
     shelf = Templates(templates)
-    return [
-        (
-            repository,
-            stamp(
-                shelf.render(repository, owners[repository.team], library),
-                template=template_of(repository),
-                library=library,
-            ),
+    found = []
+    for each in teams.repositories:
+        if each.name in wanted:
+            text = shelf.render(each, owners[each.team], library)
+            found.append(Wanted(each.name, "Jenkinsfile", stamp(text, template=template_of(each), library=library)))
+    recheck = teams.jenkins.recheck
+    if recheck and recheck.checkout in wanted:
+        text = shelf.render_recheck(recheck, library)
+        found.append(
+            Wanted(recheck.checkout, recheck.job.script, stamp(text, template=recheck.template, library=library))
         )
-        for repository in wanted
-    ]
+    return found
 
 
-def _told(name: str, decision: Decision, existing: str | None, *, diff: bool) -> str:
+def _told(wanted: Wanted, decision: Decision, existing: str | None, *, diff: bool) -> str:
     from imagegate.jenkins.generate import WORDS
 
     action = "" if decision.text is None else "; written" if existing is not None else "; made"
+    name = wanted.checkout if wanted.script == "Jenkinsfile" else f"{wanted.checkout}/{wanted.script}"
     line = f"{decision.state.value:<9} {name}: {WORDS[decision.state]}{action}"
     if not diff or decision.text is None:
         return line
     from difflib import unified_diff
 
     before, after = (existing or "").splitlines(), decision.text.splitlines()
-    return "\n".join([line, *unified_diff(before, after, f"{name}/Jenkinsfile", "generated", lineterm="")])
+    return "\n".join(
+        [line, *unified_diff(before, after, f"{wanted.checkout}/{wanted.script}", "generated", lineterm="")]
+    )

@@ -28,9 +28,9 @@ def casc(app: App, teams_file: Path, library_url: str) -> int:
 
     teams = read_teams_file(teams_file)
     document = fragment(teams.jenkins, teams.library or f"v{__version__}", library_url)
-    for name in exposed(teams.jenkins):
+    for name, does in exposed(teams.jenkins):
         app.say(
-            f"note: {name} signs, and every job of this Jenkins could bind it; keep it in the promotion job's folder"
+            f"note: {name} {does}, and every job of this Jenkins could bind it; keep it in the promotion job's folder"
         )
     app.answer(
         titled("jenkins-casc", {"configuration": document}),

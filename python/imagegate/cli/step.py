@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from imagegate.jenkins.result import Reports, StepResult
 
 REQUEST, RESULT, REPORTS = "request.json", "result.json", "reports"
-_FILES = {
-    "junit": "junit.xml",
-    "warnings-ng": "issues.json",
-    "html": "report.html",
-    "sarif": "report.sarif",
-    "json": "report.json",
-}
-"""What is written of each verdict: format to file."""
 
 
 @click.command()
@@ -79,6 +71,10 @@ def _run(directory: Path) -> StepResult:
                 plan=planned,
                 in_parallel=invocation.flag("inParallel"),
             )
+        if name == "recheckImages":
+            from imagegate.cli.step_recheck import recheck_images
+
+            return recheck_images(invocation, request.handed, directory)
         return _invoke(invocation, command_line(invocation), directory)
     except ImagegateError as error:
         click.echo(f"imagegate: {error}", err=True)
@@ -98,11 +94,12 @@ def _invoke(invocation: Invocation, arguments: list[str], directory: Path) -> St
     from imagegate.cli.main import attempt
     from imagegate.cli.step_result import result
     from imagegate.jenkins.request import has_borrowed_keys
+    from imagegate.jenkins.result import FILES
 
     reports = _reports(invocation)
     if reports:
         at, folder = arguments.index("--"), directory / REPORTS / reports.folder
-        arguments[at:at] = [f"--output={name}={folder / file}" for name, file in _FILES.items()]
+        arguments[at:at] = [f"--output={name}={folder / file}" for name, file in FILES.items()]
     app = App()
     if has_borrowed_keys(invocation, os.environ):
         app.set_flags({"notary.create_keys": False})
@@ -113,24 +110,13 @@ def _invoke(invocation: Invocation, arguments: list[str], directory: Path) -> St
 
 def _reports(invocation: Invocation) -> Reports | None:
     """Return where the reports of a verdict go, None for a step without one, or when they are not wanted."""
-    from imagegate.jenkins.plan import report_id
-    from imagegate.jenkins.result import Reports
+    from imagegate.jenkins.result import named_reports
 
     if "publish" not in {parameter.name for parameter in invocation.step.parameters} or not invocation.flag("publish"):
         return None
     # Without the tag: Jenkins compares the reports of one build with the same report of the build before.
     name = invocation.text("reportName") or _subject(invocation)
-    check = invocation.step.name == "checkImage"
-    identifier = report_id(name, check=check)
-    folder = f"imagegate/{identifier.removeprefix('imagegate-')}"
-    return Reports(
-        id=identifier,
-        name=f"imagegate{' check' if check else ''}: {name}",
-        folder=folder,
-        junit=f"{folder}/{_FILES['junit']}",
-        issues=f"{folder}/{_FILES['warnings-ng']}",
-        html=f"{folder}/{_FILES['html']}",
-    )
+    return named_reports(name, check=invocation.step.name == "checkImage")
 
 
 def _subject(invocation: Invocation) -> str:

@@ -21,9 +21,9 @@ from imagegate.report.news import title
 if TYPE_CHECKING:
     from imagegate.jenkins.request import Invocation
 
-_OUTCOMES = {0: Verdict.PASS, 1: Verdict.STOP}
+OUTCOMES = {0: Verdict.PASS, 1: Verdict.STOP}
 _WORDS = {Verdict.PASS: "passed", Verdict.STOP: "stopped", Verdict.UNDECIDED: "could not decide"}
-_LONGEST, _LINE = 4000, 200
+_LONGEST, LINE = 4000, 200
 """Characters of a message, and of a description."""
 _UPGRADES = 50
 """Of a re-check: its images are in its reports, and too many for a build's log."""
@@ -33,7 +33,7 @@ _SHORT = 12
 
 def result(invocation: Invocation, end: End, document: Any, reports: Reports | None) -> StepResult:
     """Return the result of a step. document: what the verb answered, None when it ended by an error."""
-    outcome = _OUTCOMES.get(end.code, Verdict.UNDECIDED)
+    outcome = OUTCOMES.get(end.code, Verdict.UNDECIDED)
     given = {each.name for each in invocation.step.all_parameters}
     facts: dict[str, Any] = {
         "step": invocation.step.name,
@@ -54,7 +54,7 @@ def result(invocation: Invocation, end: End, document: Any, reports: Reports | N
     elif isinstance(document, News):
         told = title(document)
         short = msgspec.structs.replace(document, changes=(), images=(), upgrades=document.upgrades[:_UPGRADES])
-        facts |= {"message": printable(told), "description": shortened(line(told), _LINE), "document": short}
+        facts |= {"message": printable(told), "description": shortened(line(told), LINE), "document": short}
     else:
         facts["document"] = document
     return StepResult(**facts)
@@ -88,7 +88,7 @@ def _promotion(invocation: Invocation, outcome: Outcome) -> dict[str, Any]:
     promoted = Told(
         printable(f"{names} is {digest}: promoted, signed and verified"),
         f"{_short(names)} promoted, {digest[7:][:_SHORT]}",
-        "promoted",
+        "gate: promoted",
     )
     if record:
         facts |= msgspec.structs.asdict(promoted)
@@ -97,12 +97,14 @@ def _promotion(invocation: Invocation, outcome: Outcome) -> dict[str, Any]:
         facts |= {"message": f"passed; {outcome.staged} is to be promoted by {job}", "description": "", "badge": ""}
         facts["delegated"] = {
             Verdict.PASS: promoted,
-            Verdict.STOP: Told(printable(f"{names} refused by {job}"), f"{_short(names)} refused by {job}", "refused"),
-            Verdict.UNDECIDED: Told(
-                printable(f"{names} not promoted by {job}"), f"{_short(names)} not promoted by {job}", "undecided"
-            ),
+            Verdict.STOP: _not_promoted(names, f"refused by {job}", "refused"),
+            Verdict.UNDECIDED: _not_promoted(names, f"not promoted by {job}", "undecided"),
         }
     return facts
+
+
+def _not_promoted(names: str, told: str, badge: str) -> Told:
+    return Told(printable(f"{names} {told}"), f"{_short(names)} {told}", f"gate: {badge}")
 
 
 def _tag(evaluation: Evaluation) -> str:
@@ -128,7 +130,7 @@ def _verdict(outcome: Verdict, evaluations: Sequence[Evaluation]) -> dict[str, A
     return {
         "message": printable(f"{names} {told}{why}"),
         "description": f"{_short(names)} {told}",
-        "badge": {Verdict.PASS: "passed", Verdict.STOP: "stopped", Verdict.UNDECIDED: "undecided"}[outcome],
+        "badge": f"gate: {'undecided' if outcome is Verdict.UNDECIDED else _WORDS[outcome]}",
         "images": images,
         "digest": next(iter(digests)) if len(digests) == 1 else "",
     }
@@ -149,7 +151,7 @@ def _image(evaluation: Evaluation) -> ImageVerdict:
 
 def _short(names: str) -> str:
     """Return image names without their registries, and not too many: a description is one short line."""
-    return shortened(line(", ".join(map(_without_registry, names.split(", ")))), _LINE)
+    return shortened(line(", ".join(map(_without_registry, names.split(", ")))), LINE)
 
 
 def _without_registry(name: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from imagegate.errors import UsageError
-from imagegate.jenkins.catalogue import BINDINGS, Binding
 from imagegate.jenkins.site import JenkinsSite
+from imagegate.jenkins.step import BINDINGS, Binding, Use
+
+_FOR = {Use.SIGN: "signs", Use.RECORD: "writes the inventory", Use.TELL: "speaks to the teams"}
 
 
 def fragment(site: JenkinsSite, version: str, library_url: str = "") -> dict[str, Any]:
@@ -39,9 +41,9 @@ def environment(site: JenkinsSite) -> dict[str, str]:
     return dict(sorted({**found, **site.variables}.items()))
 
 
-def exposed(site: JenkinsSite) -> list[str]:
-    """Return the names of credentials that sign, and that every job could bind."""
-    return [binding.name for binding in _named(site) if binding.signs]
+def exposed(site: JenkinsSite) -> list[tuple[str, str]]:
+    """Return the names of credentials that every job could bind and few should, each with what it is for."""
+    return [(each.name, _FOR[each.use]) for each in _named(site) if each.use in _FOR]
 
 
 def literal(text: str) -> str:
@@ -75,6 +77,7 @@ def _credential(binding: Binding, id_: str) -> dict[str, Any]:
         return {"usernamePassword": {**shared, "username": f"${{{user}}}", "password": f"${{{password}}}"}}
     if binding.kind == "StringBinding":
         return {"string": {**shared, "secret": f"${{{binding.variables[0]}}}"}}
+    name = f"{binding.name}.zip" if binding.kind == "ZipFileBinding" else binding.name
     file = f"{binding.default.removesuffix('_CREDENTIALS')}_FILE"
     content = f"${{readFileBase64:${{{file}}}}}"
-    return {"file": {**shared, "fileName": f"{binding.name}.zip", "secretBytes": content}}
+    return {"file": {**shared, "fileName": name, "secretBytes": content}}

@@ -5,121 +5,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from imagegate.jenkins.parameter import Kind, Parameter
+from imagegate.jenkins.step import BINDINGS, Step, Use
 
-TEXT, TEXTS, FLAG, MAP, CREDENTIALS = Kind.TEXT, Kind.TEXTS, Kind.FLAG, Kind.MAP, Kind.CREDENTIALS
+TEXT, TEXTS, FLAG, MAP = Kind.TEXT, Kind.TEXTS, Kind.FLAG, Kind.MAP
 
-
-class Binding(msgspec.Struct, frozen=True):
-    """How a credential of Jenkins reaches the command. kind: the class of the Credentials Binding plugin.
-
-    variables: of the command's environment. signs: whether it is needed only to sign.
-    """
-
-    name: str
-    kind: str
-    variables: tuple[str, ...]
-    help: str
-    signs: bool = False
-
-    @property
-    def default(self) -> str:
-        """The global variable of Jenkins that holds the id where a Jenkinsfile names none."""
-        snake = "".join(f"_{letter}" if letter.isupper() else letter for letter in self.name).upper()
-        return f"IMAGEGATE_{snake.removesuffix('_CREDENTIALS')}_CREDENTIALS"
-
-
-BINDINGS = (
-    Binding(
-        "registryCredentials",
-        "UsernamePasswordMultiBinding",
-        ("IMAGEGATE_REGISTRY_USER", "IMAGEGATE_REGISTRY_PASSWORD"),
-        "Login for the registry that `IMAGEGATE_REGISTRY_HOST` names, and its Notary server.",
-    ),
-    Binding(
-        "dockerConfig",
-        "ZipFileBinding",
-        ("DOCKER_CONFIG",),
-        "Zip file with Docker's `config.json`: logins for several registries.",
-    ),
-    Binding(
-        "anchoreCredentials",
-        "UsernamePasswordMultiBinding",
-        ("IMAGEGATE_ANCHORE_USER", "IMAGEGATE_ANCHORE_PASSWORD"),
-        "Login for the Anchore server.",
-    ),
-    Binding(
-        "notaryKeys", "ZipFileBinding", ("IMAGEGATE_NOTARY_KEYS",), "Zip file with the Notary key store.", signs=True
-    ),
-    Binding(
-        "notaryTargetsPassphrase",
-        "StringBinding",
-        ("NOTARY_TARGETS_PASSPHRASE",),
-        "Passphrase of the repository's `targets` key.",
-        signs=True,
-    ),
-    Binding(
-        "notaryDelegationPassphrase",
-        "StringBinding",
-        ("NOTARY_DELEGATION_PASSPHRASE",),
-        "Passphrase of the delegation's key.",
-        signs=True,
-    ),
-    Binding(
-        "notaryRootPassphrase",
-        "StringBinding",
-        ("NOTARY_ROOT_PASSPHRASE",),
-        "Passphrase of the root key: for the first signature of a repository only.",
-        signs=True,
-    ),
-)
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One step. verb: the words of the command that it runs. bindings: names of the credentials that it may need.
-
-    default_bindings: whether the site's default ids count; where anything can be run, only what is named is bound.
-    """
-
-    name: str
-    summary: str
-    verb: tuple[str, ...]
-    parameters: tuple[Parameter, ...]
-    bindings: tuple[str, ...]
-    example: str
-    default_bindings: bool = True
-
-    @property
-    def credentials(self) -> tuple[Binding, ...]:
-        """The credentials that it may need."""
-        return tuple(each for each in BINDINGS if each.name in self.bindings)
-
-    @property
-    def all_parameters(self) -> tuple[Parameter, ...]:
-        """The parameters with those of its credentials and those that every step has."""
-        bound = (Parameter(each.name, CREDENTIALS, _bound(each, self)) for each in self.credentials)
-        return (*self.parameters, *bound, *COMMON)
-
-
-def _bound(binding: Binding, step: Step) -> str:
-    return f"{binding.help} Default: `${binding.default}`." if step.default_bindings else binding.help
-
-
-COMMON = (
-    Parameter("config", TEXT, "Project settings file. Default: `imagegate.yaml`, if there."),
-    Parameter("quiet", FLAG, "No messages, only results and errors.", option="--quiet"),
-    Parameter(
-        "install",
-        TEXT,
-        "Where an agent gets the command from that has none: `index`, a pip requirement, `git+URL`, "
-        "or `container:IMAGE`.",
-        default="index",
-        variable="IMAGEGATE_INSTALL",
-    ),
-)
-"""What every step takes."""
 
 _REPORTING = (
     Parameter(
@@ -175,10 +65,13 @@ _BUILDING = (
     Parameter("network", TEXT, "Network of RUN instructions.", option="--network"),
     Parameter("noCache", FLAG, "Run every instruction again.", option="--no-cache", default="false"),
 )
+_AGENT = Parameter("agent", TEXT, "Label of the agent to take, where the step does not run on one already.")
 _READ = ("registryCredentials", "dockerConfig")
 _JUDGE = (*_READ, "anchoreCredentials")
-_SIGN = (*_READ, *(each.name for each in BINDINGS if each.signs))
-_GATE = tuple(each.name for each in BINDINGS)
+_SIGN = (*_READ, *(each.name for each in BINDINGS if each.use is Use.SIGN))
+_GATE = tuple(each.name for each in BINDINGS if each.use is not Use.TELL)
+_RECHECK = (*_JUDGE, *(each.name for each in BINDINGS if each.use in (Use.RECORD, Use.TELL)))
+_ANY = tuple(each.name for each in BINDINGS)
 
 _PIPELINE_ONE = (
     Parameter("to", TEXT, "The repository to promote into: `team/app`, or with the trusted registry before it."),
@@ -210,7 +103,7 @@ STEPS = (
                 "Build and gate several images at once. In order, the first that fails the build is the last.",
                 default="false",
             ),
-            Parameter("agent", TEXT, "Label of the agent to take, where the step does not run on one already."),
+            _AGENT,
             Parameter("checkout", FLAG, "Whether to check out `scm`. Default: when the step takes the agent itself."),
             Parameter("before", Kind.CLOSURE, "Runs after the checkout."),
             Parameter("test", Kind.CLOSURE, "Runs after each build, before the gate; is given the image as a map."),
@@ -352,6 +245,53 @@ STEPS = (
         "verifyBaseImages dockerfile: 'app/Dockerfile'",
     ),
     Step(
+        "recheckImages",
+        "Says which promoted images new and changed advisories hit, and tells their teams: for a scheduled job.",
+        ("recheck",),
+        (
+            Parameter(
+                "shards",
+                Kind.NUMBER,
+                "On how many agents at once. More than one needs an inventory in PostgreSQL.",
+                default="1",
+            ),
+            _AGENT,
+            Parameter("update", FLAG, "Bring the advisories up to date first, on the first agent.", default="true"),
+            Parameter(
+                "stashAdvisories",
+                FLAG,
+                "With shards: give each agent the first one's advisories. `false`: they share the file, or a snapshot.",
+                default="true",
+            ),
+            Parameter(
+                "full",
+                FLAG,
+                "Match every package again, evaluate every image, and tell how all of them stand.",
+                option="--full",
+                default="false",
+            ),
+            Parameter("since", TEXT, "Tell all that was found since then (UTC), told before or not.", option="--since"),
+            Parameter(
+                "only",
+                TEXT,
+                "One part, on the present agent: a shard, such as `2/4`, which tells nothing, or `report`, which tells "
+                "what shards have found.",
+            ),
+            Parameter(
+                "onStop",
+                TEXT,
+                "What the build becomes when something new is at or above `recheck.threshold`.",
+                default="FAILURE",
+                choices=("FAILURE", "UNSTABLE"),
+            ),
+            _REPORTING[1],
+            Parameter("reportName", TEXT, "Name of the reports in Jenkins.", default="recheck"),
+            Parameter("outputs", MAP, "More reports to write: format to file, such as `[markdown: 'recheck.md']`."),
+        ),
+        _RECHECK,
+        "recheckImages shards: 4, agent: 'docker', onStop: 'UNSTABLE'",
+    ),
+    Step(
         "imagegate",
         "Runs any command of imagegate.",
         (),
@@ -359,7 +299,7 @@ STEPS = (
             Parameter("args", TEXTS, "The words of the command, a text each.", positional=True, required=True),
             _REPORTING[0],
         ),
-        _GATE,
+        _ANY,
         "imagegate args: ['policy', 'lint', 'policy.yaml']",
         default_bindings=False,
     ),

@@ -94,7 +94,7 @@ def _of_credentials(server: JenkinsServer, teams: Teams | None) -> Iterator[Chec
     site = teams.jenkins
     general = {value for name, value in environment(site).items() if name.endswith("_CREDENTIALS")}
     cloned = {each.credentials for each in teams.repositories} | {site.library_credentials}
-    cloned |= {job.credentials for job in (*site.scheduled, *filter(None, [site.promotion]))}
+    cloned |= {job.credentials for job in (*site.timed, *filter(None, [site.promotion]))}
     wanted = {"": general, **{folder: set(ids) for folder, ids in site.folder_credentials.items()}}
     held = {folder: _ids(server, folder) for folder in wanted}
     anywhere = set[str]().union(*(ids or () for ids in held.values()))
@@ -129,6 +129,8 @@ def _of_agents(server: JenkinsServer, teams: Teams | None) -> Iterator[Check]:
     online = [each for each in document["computer"] if not each["offline"]]
     labels = {label["name"] for each in online for label in each.get("assignedLabels") or ()}
     wanted = {str(each.choices.get("agent", "docker")) for each in teams.repositories} if teams else set()
+    if teams and teams.jenkins.recheck and "agent" in teams.jenkins.recheck.parameters:
+        wanted.add(str(teams.jenkins.recheck.parameters["agent"]))
     for expression in sorted(wanted):
         # Of an expression every name must be there: who writes `a || b` has both.
         lacking = set(re.findall(r"[^\s&|!()<>-]+(?:-[^\s&|!()<>-]+)*", expression)) - labels

@@ -85,7 +85,7 @@ def _pipelines(teams: Teams) -> Iterator[tuple[PipelineJob, bool]]:
         if repository.url
         for job in repository.scheduled
     )
-    yield from ((job, False) for job in chain(site.scheduled, own))
+    yield from ((job, False) for job in chain(site.timed, own))
 
 
 def _renamed(job: PipelineJob, name: str) -> PipelineJob:

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     TEXT = "text"
     TEXTS = "texts"
     FLAG = "true or false"
+    NUMBER = "number"
     MAP = "map"
     IMAGES = "list of maps"
     CREDENTIALS = "credentials id"
@@ -104,6 +105,12 @@ def _flag(_: Parameter, value: Any) -> bool:
     return value
 
 
+def _number(_: Parameter, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int) or not re.fullmatch(r"[0-9]{1,9}", str(value)):
+        raise ValueError(f"a whole number, not {_described(value)}")
+    return int(value)
+
+
 def _map(parameter: Parameter, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError(f"a map, not {_described(value)}")
@@ -134,6 +141,7 @@ _READERS: Mapping[Kind, Callable[[Parameter, Any], Any]] = {
     Kind.TEXT: _text,
     Kind.TEXTS: _texts,
     Kind.FLAG: _flag,
+    Kind.NUMBER: _number,
     Kind.MAP: _map,
     Kind.IMAGES: _images,
     Kind.CREDENTIALS: _text,

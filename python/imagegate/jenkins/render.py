@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imagegate import __version__
-from imagegate.jenkins.catalogue import BINDINGS, STEPS, Binding, Step
+from imagegate.jenkins.catalogue import BY_NAME, STEPS
 from imagegate.jenkins.parameter import Parameter
+from imagegate.jenkins.recheck_plan import SHARDS
+from imagegate.jenkins.step import BINDINGS, Binding, Step, Use
 
 _ARGUMENTS = {
     "UsernamePasswordMultiBinding": ("usernameVariable", "passwordVariable"),
     "StringBinding": ("variable",),
+    "FileBinding": ("variable",),
     "ZipFileBinding": ("variable",),
 }
 """Names of a binding's variables. (Credentials Binding plugin, step `withCredentials`.)
@@ -25,14 +28,17 @@ By class, not by symbol: where Pipeline Utility Steps is installed, `zip` is a s
 """
 
 DELEGATED = "gateImage, delegated"
-"""In the library's table: gateImage where another job signs. It is not given what only signing needs."""
+"""In the library's table: gateImage where another job signs. It is not given what only that job needs."""
 
 
 def table() -> str:
     """Return `resources/org/imagegate/steps.json`: the version, and which credentials each step may be given."""
     steps = {step.name: _bindings(step, step.credentials) for step in STEPS}
-    gate = next(step for step in STEPS if step.name == "gateImage")
-    steps[DELEGATED] = _bindings(gate, tuple(each for each in gate.credentials if not each.signs))
+    gate, recheck = BY_NAME["gateImage"], BY_NAME["recheckImages"]
+    steps[DELEGATED] = _bindings(gate, tuple(each for each in gate.credentials if each.use is Use.READ))
+    # A shard asks no registry, and tells nobody.
+    shard = tuple(each for each in recheck.credentials if each.name in ("anchoreCredentials", "inventoryPassword"))
+    steps[SHARDS] = _bindings(recheck, shard)
     # The plan of a pipeline needs none: the steps that it plans are given theirs.
     steps["imagePipeline"] = {}
     bindings = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imagegate.errors import ConfigError, UsageError
 from imagegate.jenkins.catalogue import BY_NAME
 from imagegate.jenkins.groovy import GroovySource, comment, key, literal
+from imagegate.jenkins.site import RecheckJob
 from imagegate.jenkins.teams import Repository, Team
 
 if TYPE_CHECKING:
@@ -29,30 +30,41 @@ class Templates:
 
     def render(self, repository: Repository, team: Team, library: str) -> str:
         """Return the Jenkinsfile of a repository, without its stamp. Raises ConfigError."""
+        return self._rendered(
+            repository.name,
+            template_of(repository),
+            library=f"imagegate@{library}",
+            team=team.name,
+            owners=list(team.owners),
+            repository=repository.name,
+            agent=repository.choices.get("agent", "docker"),
+            timeout=_minutes(repository),
+            notify=repository.choices.get("notify", []),
+            before=[stage for stage in repository.stages if stage.when == "before"],
+            test=[stage for stage in repository.stages if stage.when == "test"],
+            parameters=parameters(repository),
+        )
+
+    def render_recheck(self, recheck: RecheckJob, library: str) -> str:
+        """Return the Jenkinsfile of the job that re-checks, without its stamp. Raises ConfigError."""
+        return self._rendered(
+            recheck.job.name,
+            recheck.template,
+            library=f"imagegate@{library}",
+            parameters=_in_order(recheck.parameters, "recheckImages"),
+        )
+
+    def _rendered(self, whose: str, name: str, **values: Any) -> str:
         from jinja2 import TemplateError, TemplateNotFound
 
-        name = template_of(repository)
         try:
-            text = self._environment.get_template(name).render(
-                library=f"imagegate@{library}",
-                team=team.name,
-                owners=list(team.owners),
-                repository=repository.name,
-                agent=repository.choices.get("agent", "docker"),
-                timeout=_minutes(repository),
-                notify=repository.choices.get("notify", []),
-                before=[stage for stage in repository.stages if stage.when == "before"],
-                test=[stage for stage in repository.stages if stage.when == "test"],
-                parameters=parameters(repository),
-            )
+            text = self._environment.get_template(name).render(**values)
         except TemplateNotFound as error:
-            raise ConfigError(
-                f"{repository.name}: there is no template {error.name}", hint=_hint(self._environment)
-            ) from error
+            raise ConfigError(f"{whose}: there is no template {error.name}", hint=_hint(self._environment)) from error
         except TemplateError as error:
             line = getattr(error, "lineno", None)
             where = f"{name}:{line}" if line else name
-            raise ConfigError(f"{repository.name}: the template {where} fails", why=str(error)) from error
+            raise ConfigError(f"{whose}: the template {where} fails", why=str(error)) from error
         return f"{text.rstrip()}\n"
 
 
@@ -71,9 +83,9 @@ def parameters(repository: Repository) -> dict[str, Any]:
     return _in_order({**shared, "images": [_in_order(image) for image in repository.images], "inParallel": True})
 
 
-def _in_order(given: Mapping[str, Any]) -> dict[str, Any]:
+def _in_order(given: Mapping[str, Any], step: str = "imagePipeline") -> dict[str, Any]:
     """Return parameters in the order of the step's help, whatever order the teams file has them in."""
-    order = [parameter.name for parameter in BY_NAME["imagePipeline"].parameters]
+    order = [parameter.name for parameter in BY_NAME[step].all_parameters]
     return {name: given[name] for name in sorted(given, key=order.index)}
 
 

@@ -9,22 +9,53 @@ import msgspec
 
 from imagegate import __version__
 from imagegate.errors import UsageError
-from imagegate.jenkins.catalogue import BY_NAME, Step
+from imagegate.jenkins.catalogue import BY_NAME
 from imagegate.jenkins.parameter import Kind, Parameter, read
+from imagegate.jenkins.step import Step
 
 NO_OVERWRITE = "overwriteTag cannot be asked for where another job promotes: its admins say what may move"
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a shard ended. done: whether it came to its end. problems: what it could not decide."""
+
+    done: bool = False
+    message: str = ""
+    problems: tuple[str, ...] = ()
+
+
+class Handed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the library hands from one call of a step to the others that it plans.
+
+    bindings: the row of the library's table of credentials, the step's own where it is empty. stash: Jenkins's, with
+    the snapshot of the first agent's advisories, empty: each agent has them. snapshot, database: the SHA-256 of that
+    file, and of the database in it. lineage: of that database. inventory: the URL that the first agent goes by.
+    problems: of the first call. shards: all of them; ended: how each did.
+    """
+
+    bindings: str = ""
+    stash: str = ""
+    snapshot: str = ""
+    database: str = ""
+    lineage: str = ""
+    inventory: str = ""
+    problems: tuple[str, ...] = ()
+    shards: tuple[str, ...] = ()
+    ended: dict[str, Ended] = {}
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`request.json` as the library writes it. version: the library's, which must be the command's.
 
-    keyless: whether another job signs, as the library saw it when it chose what to bind.
+    keyless: whether another job signs, as the library saw it when it chose what to bind. handed: of a call that another
+    call of the step planned.
     """
 
     step: str
     version: str
     parameters: dict[str, Any]
     keyless: bool = False
+    handed: Handed = Handed()
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -40,6 +71,10 @@ class Invocation(msgspec.Struct, frozen=True):
     def flag(self, name: str) -> bool:
         """Return a flag, its default where it was not given."""
         return bool(self.values.get(name, self._parameter(name).default == "true"))
+
+    def number(self, name: str) -> int:
+        """Return a number, its default where it was not given."""
+        return int(self.values.get(name, self._parameter(name).default))
 
     def _parameter(self, name: str) -> Parameter:
         return next(each for each in self.step.all_parameters if each.name == name)

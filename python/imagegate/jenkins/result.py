@@ -6,12 +6,26 @@ from typing import Any
 
 import msgspec
 
-from imagegate.jenkins.plan import PlannedImage
+from imagegate.jenkins.plan import PlannedImage, report_id
+from imagegate.jenkins.recheck_plan import FanOut
 from imagegate.model import Verdict
+from imagegate.model.news import TeamNews, TeamStanding, Upgrade
+
+FILES = {
+    "junit": "junit.xml",
+    "warnings-ng": "issues.json",
+    "html": "report.html",
+    "sarif": "report.sarif",
+    "json": "report.json",
+}
+"""What is written for Jenkins: format to file."""
 
 
 class Reports(msgspec.Struct, frozen=True, rename="camel"):
-    """The reports of a verdict, each a path below the step's directory `reports`. id, name: for Jenkins's views."""
+    """The reports of a verdict, each a path below the step's directory `reports`, empty for one that there is not.
+
+    id, name: for Jenkins's views.
+    """
 
     id: str
     name: str
@@ -19,6 +33,20 @@ class Reports(msgspec.Struct, frozen=True, rename="camel"):
     junit: str
     issues: str
     html: str
+
+
+def named_reports(name: str, *, check: bool = False, issues: bool = True) -> Reports:
+    """Return where the reports of a name go. check: of one that changes nothing. issues: whether there are issues."""
+    identifier = report_id(name, check=check)
+    folder = f"imagegate/{identifier.removeprefix('imagegate-')}"
+    return Reports(
+        id=identifier,
+        name=f"imagegate{' check' if check else ''}: {name}",
+        folder=folder,
+        junit=f"{folder}/{FILES['junit']}",
+        issues=f"{folder}/{FILES['warnings-ng']}" if issues else "",
+        html=f"{folder}/{FILES['html']}",
+    )
 
 
 class ImageVerdict(msgspec.Struct, frozen=True):
@@ -41,6 +69,25 @@ class Told(msgspec.Struct, frozen=True):
     badge: str
 
 
+class Rechecked(msgspec.Struct, frozen=True, rename="camel"):
+    """What a re-check found, in numbers, and what is to be done.
+
+    vulnerabilities: new or changed, none that is resolved or milder. images: that they hit; above: those with one at or
+    above `recheck.threshold`; stopped: those that their policies would stop today. sent: messages to teams.
+    standing: of all images, by team, where all were evaluated.
+    """
+
+    vulnerabilities: int
+    images: int
+    above: int
+    stopped: int
+    teams: tuple[TeamNews, ...]
+    upgrades: tuple[Upgrade, ...]
+    sent: int
+    problems: tuple[str, ...]
+    standing: tuple[TeamStanding, ...] = ()
+
+
 class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="imagegate/step/1"):
     """How a step ended.
 
@@ -49,6 +96,8 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     `repository@digest`. staged: where the promotion job finds it; delegated: how that job's end is told,
     by its outcome. on_stop, publish: what the library is to do.
     plan: of `imagePipeline`. document: what the command printed with `--json`, where that is short.
+    recheck: of a re-check; of its calls, done: whether a shard was, problems: what it could not decide; fan_out: the
+    calls that are left; stash: what to keep the advisories as.
     """
 
     step: str
@@ -71,3 +120,8 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     in_parallel: bool = False
     plan: tuple[PlannedImage, ...] = ()
     document: Any = None
+    recheck: Rechecked | None = None
+    done: bool = False
+    problems: tuple[str, ...] = ()
+    fan_out: FanOut | None = None
+    stash: str = ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from imagegate.jenkins.catalogue import BINDINGS
 from imagegate.jenkins.parameter import Kind, Parameter
+from imagegate.jenkins.step import BINDINGS
 
 TEXT = Kind.TEXT
 
@@ -21,6 +23,7 @@ SITE = (
     Parameter("variables", Kind.MAP, "Global environment variables, by name."),
 )
 GROUPS = (
+    Parameter("recheck", Kind.MAP, "The job that re-checks what was promoted."),
     Parameter("promotion", Kind.MAP, "The job that evaluates again and signs."),
     Parameter("scheduled", Kind.IMAGES, "Jobs that run by themselves."),
     Parameter("credentials", Kind.MAP, "Ids of the library's credentials, by its parameters' names."),
@@ -38,6 +41,14 @@ _CRON = Parameter("cron", TEXT, "When it runs, as Jenkins writes it: `H 3 * * *`
 SCHEDULED = (*JOB, _CRON)
 NIGHTLY = (Parameter("name", TEXT, "Its name, behind the repository's.", required=True), *JOB[2:4], _CRON)
 """A scheduled job of a repository: the URL and the credential are the repository's."""
+RECHECK = (
+    *SCHEDULED,
+    Parameter(
+        "checkout", TEXT, "Where `imagegate generate` writes its Jenkinsfile: a checkout's name. Default: nowhere."
+    ),
+    Parameter("template", TEXT, "Template of the Jenkinsfile.", default="recheck.j2"),
+)
+"""Of the job that re-checks; beside them stand the `parameters` of its step."""
 CREDENTIALS = tuple(Parameter(each.name, TEXT, each.help) for each in BINDINGS)
 
 
@@ -50,6 +61,15 @@ class PipelineJob(msgspec.Struct, frozen=True):
     branch: str = "main"
     credentials: str = ""
     cron: str = ""
+
+
+class RecheckJob(msgspec.Struct, frozen=True):
+    """The job that re-checks. checkout: of the repository of its Jenkinsfile; parameters: of recheckImages."""
+
+    job: PipelineJob
+    parameters: dict[str, Any] = {}
+    checkout: str = ""
+    template: str = "recheck.j2"
 
 
 class JenkinsSite(msgspec.Struct, frozen=True, rename="camel"):
@@ -71,3 +91,9 @@ class JenkinsSite(msgspec.Struct, frozen=True, rename="camel"):
     folder_credentials: dict[str, tuple[str, ...]] = {}
     promotion: PipelineJob | None = None
     scheduled: tuple[PipelineJob, ...] = ()
+    recheck: RecheckJob | None = None
+
+    @property
+    def timed(self) -> tuple[PipelineJob, ...]:
+        """The site's jobs that run by themselves."""
+        return (*self.scheduled, *([self.recheck.job] if self.recheck else []))

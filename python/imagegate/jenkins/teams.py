@@ -9,9 +9,20 @@ from typing import Any
 import msgspec
 
 from imagegate.errors import ConfigError
-from imagegate.jenkins.catalogue import IMAGE_PARAMETERS
+from imagegate.jenkins.catalogue import BY_NAME, IMAGE_PARAMETERS
 from imagegate.jenkins.parameter import Kind, Parameter, read
-from imagegate.jenkins.site import CREDENTIALS, GROUPS, JOB, NIGHTLY, SCHEDULED, SITE, JenkinsSite, PipelineJob
+from imagegate.jenkins.site import (
+    CREDENTIALS,
+    GROUPS,
+    JOB,
+    NIGHTLY,
+    RECHECK,
+    SCHEDULED,
+    SITE,
+    JenkinsSite,
+    PipelineJob,
+    RecheckJob,
+)
 from imagegate.yamlfile import Located
 
 _PART = re.compile(r"[^\W_]([\w .+&'()-]*[\w)])?")
@@ -132,7 +143,7 @@ class _Reader:
         if node is None:
             return JenkinsSite()
         members = self._members(node, "jenkins")
-        promotion = members.pop("promotion", None)
+        promotion, recheck = (members.pop(name, None) for name in ("promotion", "recheck"))
         scheduled = self._items(members.pop("scheduled", Located([], node.place)), "jenkins: scheduled", least=0)
         credentials = self._values(members.pop("credentials", None), "jenkins: credentials", CREDENTIALS)
         folders = members.pop("folderCredentials", Located({}, node.place))
@@ -142,11 +153,24 @@ class _Reader:
             "credentials": credentials,
             "folderCredentials": self._values(folders, "folderCredentials", ids),
             "promotion": self._job(promotion, "promotion", JOB) if promotion else None,
+            "recheck": self._recheck(recheck) if recheck else None,
             "scheduled": [job for each in scheduled if (job := self._job(each, "scheduled", SCHEDULED))],
         }
         for name in (str(given.get("owner", "imagegate")), *given["folderCredentials"]):
             self._name(name, node.place)
         return msgspec.convert(given, JenkinsSite)
+
+    def _recheck(self, node: Located) -> RecheckJob | None:
+        members = self._members(node, "recheck")
+        own = {name: members.pop(name) for name in ("checkout", "template") if name in members}
+        step = BY_NAME["recheckImages"].all_parameters
+        parameters = self._values(members.pop("parameters", None), "recheck: parameters", step)
+        job = self._job(Located(members, node.place), "recheck", SCHEDULED)
+        values = self._values(Located(own, node.place), "recheck", RECHECK[-2:])
+        if "checkout" in values:
+            self._name(values["checkout"], node.place)
+        self._template(values.get("template", ""), node.place)
+        return RecheckJob(job, parameters, **values) if job else None
 
     def _job(self, node: Located, what: str, parameters: tuple[Parameter, ...], **own: str) -> PipelineJob | None:
         values = self._values(node, what, parameters)
@@ -183,8 +207,7 @@ class _Reader:
             defaults = {key: value for key, value in defaults.items() if key != "policy"}
         own = {key: str(values.pop(key)) for key in ("url", "credentials", "kind", "template") if key in values}
         clone = {key: own.get(key, "") for key in ("url", "credentials")}
-        if own.get("template") and not re.fullmatch(r"[\w.-]+\.j2", own["template"]):
-            self.problems.append(f"{node.place}: template: {own['template']!r} is no name of a template, such as x.j2")
+        self._template(own.get("template", ""), node.place)
         return Repository(
             name=name,
             team=team,
@@ -230,6 +253,10 @@ class _Reader:
             return node.value
         self.problems.append(f"{node.place if node else '?'}: {what} must be a list" + (", not empty" if least else ""))
         return []
+
+    def _template(self, text: str, place: str) -> None:
+        if text and not re.fullmatch(r"[\w.-]+\.j2", text):
+            self.problems.append(f"{place}: template: {text!r} is no name of a template, such as x.j2")
 
     def _name(self, text: str, place: str) -> None:
         if not all(_PART.fullmatch(part) for part in text.split("/")):

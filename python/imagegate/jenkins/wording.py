@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from imagegate.jenkins.catalogue import Step
+from imagegate.jenkins.step import Step
 
 _LOGIN = re.compile(r"Log in with `docker login [^`]*`\.")
 

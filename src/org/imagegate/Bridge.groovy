@@ -27,9 +27,10 @@ class Bridge implements Serializable {
     /**
      * Runs a step of the catalogue, publishes its reports, and returns its result, as `imagegate step` writes it.
      *
-     * What keeps the command from running at all fails the build. An abort passes through.
+     * handed: what an earlier call of the step left for this one, by its plan. What keeps the command from running at
+     * all fails the build. An abort passes through.
      */
-    Map ask(String step, Object given) {
+    Map ask(String step, Object given, Map handed = [:]) {
         Map parameters = named(step, given)
         if (!steps.isUnix()) {
             steps.error('imagegate runs on Linux agents; this one is not')
@@ -39,7 +40,10 @@ class Bridge implements Serializable {
         Reports reports = new Reports(steps)
         Map result = [:]
         try {
-            result = execute(folder, step, parameters)
+            result = execute(folder, step, parameters, handed)
+            if (result.stash) {
+                steps.dir(folder) { steps.stash(name: result.stash, includes: 'advisories.snapshot') }
+            }
             reports.publish(result, folder + '/reports')
         } finally {
             remove(folder, reports)
@@ -84,16 +88,22 @@ class Bridge implements Serializable {
         }
     }
 
-    private Map execute(String folder, String step, Map parameters) {
+    private Map execute(String folder, String step, Map parameters, Map handed) {
         Map catalogue = parse(steps.libraryResource('org/imagegate/steps.json'))
         write(folder, 'bootstrap.sh', steps.libraryResource('org/imagegate/bootstrap.sh'))
         write(folder, 'container.sh', steps.libraryResource('org/imagegate/container.sh'))
         Map request = [step: step, version: catalogue.version, keyless: keyless(parameters)]
         request.parameters = plain(parameters)
+        if (handed) {
+            request.handed = plain(handed)
+        }
+        if (handed.stash) {
+            steps.dir(folder) { steps.unstash(handed.stash) }
+        }
         write(folder, 'request.json', JsonOutput.toJson(request))
         return (Map) steps.withEnv(environment(folder, catalogue.version, parameters.install)) {
             bootstrap(folder)
-            int status = withCredentials(bindings(catalogue, step, parameters)) {
+            int status = withCredentials(bindings(catalogue, handed.bindings ?: step, parameters)) {
                 // The script is the same for every step: what it is about is in the files.
                 steps.sh(label: 'imagegate ' + step, returnStatus: true,
                     script: '#!/bin/sh\nexec sh "$IMAGEGATE_STEP/run.sh" step "$IMAGEGATE_STEP"')

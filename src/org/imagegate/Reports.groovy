@@ -24,7 +24,7 @@ class Reports implements Serializable {
             describe(result.description)
         }
         if (result.badge) {
-            attempt('badge, by Badge') { steps.addBadge(text: 'gate: ' + result.badge) }
+            attempt('badge, by Badge') { steps.addBadge(text: result.badge) }
         }
     }
 
@@ -45,9 +45,11 @@ class Reports implements Serializable {
     private void publishFiles(Map reports) {
         attempt('archived reports') { steps.archiveArtifacts(artifacts: reports.folder + '/**') }
         attempt('tests, by JUnit') { steps.junit(testResults: reports.junit) }
-        attempt('warnings, by Warnings Next Generation') {
-            Object tool = steps.issues(pattern: reports.issues, id: reports.id, name: reports.name)
-            steps.recordIssues(tools: [tool], enabledForFailure: true)
+        if (reports.issues) {
+            attempt('warnings, by Warnings Next Generation') {
+                Object tool = steps.issues(pattern: reports.issues, id: reports.id, name: reports.name)
+                steps.recordIssues(tools: [tool], enabledForFailure: true)
+            }
         }
         attempt('page, by HTML Publisher') {
             steps.publishHTML(target: [reportName: reports.name, reportDir: reports.folder, reportFiles: 'report.html',
