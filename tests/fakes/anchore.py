@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -29,9 +30,10 @@ from imagegate.policy.document import parse_bundle
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
 from imagegate.settings import PolicySettings
+from tests.fakes.anchore_events import USER, Watcher
 from tests.fakes.contract import DOCUMENTS, Contract
 
-USER, PASSWORD, API_KEY = "admin", "foobar", "key-of-the-api"
+PASSWORD, API_KEY = "foobar", "key-of-the-api"
 RENAMED = {
     "imageDigest": "image_digest", "parentDigest": "parent_digest", "imageId": "image_id", "userId": "account_name",
     "fulltag": "full_tag", "fulldigest": "full_digest", "policyId": "policy_id", "policybundle": "policy",
@@ -71,6 +73,7 @@ class FakeAnchore:
     after `queue` seconds. failing: digests whose analysis fails. next_faults: how the next
     requests go wrong. tagged: what the registry has under names.
     bases: of images, their ancestors, the nearest last; inherited: trigger ids of findings that a base has too.
+    watcher: what it watches, and the events of that. feeds_at: when its feeds were fetched.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class FakeAnchore:
         self.requests: list[tuple[str, str]] = []
         self.violations: list[str] = []
         self.tagged: dict[str, Digest] = {}
+        self.feeds_at = "2026-11-18T00:00:00Z"
         self.bases: dict[Digest, list[Digest]] = {}
         self.inherited: set[str] = set()
         self.subscriptions: dict[str, dict[str, Any]] = {}
@@ -94,12 +98,13 @@ class FakeAnchore:
         self.imports: dict[str, dict[str, tuple[str, bytes]]] = {}
         self.tokens: set[str] = set()
         self.refused_tokens: set[str] = set()
+        self.watcher = Watcher(self)
         self._contract = Contract(api)
         self._random = random.Random(self.faults.seed)
         self._lock = threading.RLock()
         self._callers: set[str] = set()
         handler = type("Handler", (_Handler,), {"fake": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -205,7 +210,7 @@ class FakeAnchore:
                 return 200, self._check(self._analysed(digest), query)
             case ["GET", "images", digest, "vuln", kind]:
                 about = self._analysed(digest)
-                found = [each for each in self._vulnerabilities(about) if kind in ("all", each[0])]
+                found = [each for each in self.vulnerabilities(about) if kind in ("all", each[0])]
                 name = RENAMED["imageDigest"] if self.api == "v2" else "imageDigest"
                 told = {name: about.digest, "vulnerability_type": kind, "vulnerabilities": [each for _, each in found]}
                 return 200, told
@@ -216,7 +221,7 @@ class FakeAnchore:
             case ["GET", "events"]:
                 return 200, self._events(query)
             case ["GET", "system", "feeds"]:
-                group = {"name": "debian:12", "record_count": 10, "last_sync": "2026-11-18T00:00:00Z"}
+                group = {"name": "debian:12", "record_count": 10, "last_sync": self.feeds_at}
                 return 200, [{"name": "vulnerabilities", "groups": [group]}]
             case ["GET", "system", "policy_spec" | "policy-spec"]:
                 return 200, json.loads((DOCUMENTS / "policy_spec_engine.json").read_text())
@@ -291,7 +296,7 @@ class FakeAnchore:
             raise _Refused(404, "image data not found in DB")
         yield from found
 
-    def _vulnerabilities(self, image: FakeImage) -> Iterator[tuple[str, dict[str, Any]]]:
+    def vulnerabilities(self, image: FakeImage) -> Iterator[tuple[str, dict[str, Any]]]:
         facts = self.look(image.digest)
         for each in facts.vulnerabilities.vulnerabilities if facts and facts.vulnerabilities else ():
             package = each.package
@@ -384,7 +389,7 @@ class FakeAnchore:
     def _scan(self, sbom: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
         digest = Digest(sbom["source"]["metadata"]["manifestDigest"])
         image = FakeImage(digest, digest, [query["tag"]], "", 0.0, _now())
-        found = [each for _, each in self._vulnerabilities(image)]
+        found = [each for _, each in self.vulnerabilities(image)]
         return {
             "vuln_scan": {"sbom_id": "1", "extended_support": False, "vulnerabilities": found},
             "policy_scan": self._check(image, query),
@@ -396,25 +401,29 @@ class FakeAnchore:
         return json.dumps({"form": form, "image": image.digest})
 
     def _events(self, query: dict[str, str]) -> dict[str, Any]:
-        """Return a page of one: every image's analysis is an event."""
-        page, images = int(query.get("page", "1")), list(self.images.values())
-        kind = "user.image.analysis.completed"
-        results = [
-            self._told(
-                {
-                    "created_at": each.created, "generated_uuid": each.image_id,
-                    "event": {
-                        "type": kind, "level": "info", "message": "Image analysis completed", "details": {},
-                        "timestamp": each.created, "category": "image",
-                        "resource": {"userId": USER, "id": each.digest, "type": "image_digest"},
-                        "source": {"servicename": "analyzer", "hostid": "h", "base_url": "", "request_id": ""},
-                    },
-                }
-            )
-            for each in images[page - 1 : page]
-            if kind.startswith(query.get("event_type", "")) and query.get("level", "info") == "info"
+        """Return a page of one: what the watcher found, the newest first, then every image's analysis."""
+        page = int(query.get("page", "1"))
+        analyses: list[dict[str, Any]] = [
+            {
+                "created_at": each.created, "generated_uuid": each.image_id,
+                "event": {
+                    "type": "user.image.analysis.completed", "level": "info", "message": "Image analysis completed",
+                    "details": {}, "timestamp": each.created, "category": "image",
+                    "resource": {"userId": USER, "id": each.digest, "type": "image_digest"},
+                    "source": {"servicename": "analyzer", "hostid": "h", "base_url": "", "request_id": ""},
+                },
+            }
+            for each in self.images.values()
         ]  # fmt: skip
-        return {"results": results, "next_page": page < len(images), "item_count": len(results), "page": page}
+        events = [
+            self._told(each)
+            for each in [*reversed(self.watcher.events), *analyses]
+            if each["event"]["type"].startswith(query.get("event_type", ""))
+            and query.get("level", "info") == "info"
+            and each["event"]["timestamp"] > query.get("since", "")
+        ]
+        results = events[page - 1 : page]
+        return {"results": results, "next_page": page < len(events), "item_count": len(results), "page": page}
 
     def _ancestors(self, digest: Digest) -> list[dict[str, Any]]:
         listed = self.bases.get(digest, [])
@@ -438,22 +447,33 @@ class FakeAnchore:
                     for each in self.subscriptions.values()
                     if all(each[f"subscription_{name}"] == value for name, value in wanted.items())
                 ]
-                return 200, self._told(found)
+                return 200, [self._subscription(each) for each in found]
             case ["POST"]:
-                return 200, self._told([self._subscribe(given["subscription_type"], given["subscription_key"])])
+                made = self._subscribe(given["subscription_type"], given["subscription_key"])
+                return 200, [self._subscription(made)]
             case [_, name] if name in self.subscriptions:
                 if method == "DELETE":
                     del self.subscriptions[name]
                     return (204, None) if self.api == "v2" else (200, None)
-                self.subscriptions[name] |= given
-                return 200, self._told([self.subscriptions[name]])
+                self.subscriptions[name] |= {**given, "last_updated": int(time.time())}
+                return 200, [self._subscription(self.subscriptions[name])]
         raise _Refused(404, "subscription not found in DB")
+
+    def _subscription(self, record: dict[str, Any]) -> Any:
+        """Say a subscription: its times are numbers in version 1, and text in version 2."""
+        if self.api == "v1":
+            return record
+        times = {
+            name: f"{datetime.fromtimestamp(record[name], UTC):%Y-%m-%dT%H:%M:%SZ}"
+            for name in ("created_at", "last_updated")
+        }
+        return self._told({**record, **times})
 
     def _subscribe(self, kind: str, key: str) -> dict[str, Any]:
         name = hashlib.md5(f"{USER}{kind}{key}".encode()).hexdigest()  # noqa: S324 - a name
         self.subscriptions[name] = {
             "subscription_id": name, "subscription_type": kind, "subscription_key": key, "subscription_value": None,
-            "active": True, "userId": USER,
+            "active": True, "userId": USER, "created_at": int(time.time()), "last_updated": int(time.time()),
         }  # fmt: skip
         return self.subscriptions[name]
 
@@ -604,6 +624,16 @@ class FakeAnchore:
                 self.active = name
         return 200, self._one(self._policy(name, detail=True))
 
+    def evaluated(self, image: FakeImage, tag: str) -> Any:
+        """Return the findings by the active policy, which is what an event of a verdict compares."""
+        if not self.active:
+            return {}
+        answer = self._check(image, {"tag": tag})
+        if self.api == "v2":
+            return {"findings": answer["evaluations"][0]["details"]["findings"]}
+        (about,) = answer[0][image.digest][tag]
+        return {"rows": about["detail"]["result"]["result"][image.image_id]["result"]["rows"]}
+
     def _check(self, image: FakeImage, query: dict[str, str]) -> Any:
         tag = query.get("tag")
         if not tag:
@@ -706,6 +736,13 @@ class _Refused(Exception):
     def __init__(self, status: int, message: str, **detail: Any) -> None:
         super().__init__(message)
         self.status, self.detail = status, detail
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who was killed does not wait for its answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

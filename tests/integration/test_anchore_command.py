@@ -25,23 +25,24 @@ from tests.integration.world import POLICY, World
 pytestmark = pytest.mark.skipif(not DOCUMENTS.is_dir(), reason="Anchore's OpenAPI documents are not here")
 
 
+def look_in(world: World, digest: Digest) -> Facts | None:
+    """Return what an image of the world's layout holds."""
+    index = json.loads((world.images.path / "index.json").read_text())["manifests"]
+    names = [each["annotations"]["org.opencontainers.image.ref.name"] for each in index if each["digest"] == digest]
+    if not names:
+        return None
+    with LayoutSource(LayoutRef(str(world.images.path), names[0]), Limits()) as source:
+        found = resolve(source, platform=Platform(), all_platforms=False, limits=Limits()).images[0]
+        store = LayerStore(world.directory / "server")
+        settings = AnalysisSettings(catalogers="native")
+        analysis = analyze(found, source, settings=settings, limits=Limits(), store=store, progress=NoProgress())
+        return Facts(analysis=analysis, image_id=found.config_descriptor.digest)
+
+
 @pytest.fixture(params=["v1", "v2"])
 def fake(request: pytest.FixtureRequest, world: World) -> Iterator[FakeAnchore]:
     """A server that analyses what lies in the world's layout, and settings that name it."""
-
-    def look(digest: Digest) -> Facts | None:
-        index = json.loads((world.images.path / "index.json").read_text())["manifests"]
-        names = [each["annotations"]["org.opencontainers.image.ref.name"] for each in index if each["digest"] == digest]
-        if not names:
-            return None
-        with LayoutSource(LayoutRef(str(world.images.path), names[0]), Limits()) as source:
-            found = resolve(source, platform=Platform(), all_platforms=False, limits=Limits()).images[0]
-            store = LayerStore(world.directory / "server")
-            settings = AnalysisSettings(catalogers="native")
-            analysis = analyze(found, source, settings=settings, limits=Limits(), store=store, progress=NoProgress())
-            return Facts(analysis=analysis, image_id=found.config_descriptor.digest)
-
-    with FakeAnchore(request.param, look, seconds=0.2) as server:
+    with FakeAnchore(request.param, lambda digest: look_in(world, digest), seconds=0.2) as server:
         world.settings["scanner"] = "anchore"
         world.settings["anchore"] = {"url": server.url, "staging": f"{world.staging.host}/anchore"}
         world.settings["hosts"][server.host] = {"plain_http": True}

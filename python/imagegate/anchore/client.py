@@ -112,6 +112,11 @@ class AnchoreClient:
         self.session, self.api = session, api
         self._dialect = _DIALECTS[api]
 
+    @property
+    def origin(self) -> str:
+        """Whose word the server's answers are: `ACCOUNT@HOST`, the account empty where it is the login's own."""
+        return f"{self.session.account}@{self.session.host}"
+
     def version(self) -> ServerVersion:
         """Return the versions of program and API."""
         about = self.session.get("/version")
@@ -333,9 +338,10 @@ class AnchoreClient:
                 return
             page += 1
 
-    def subscriptions(self, key: str = "") -> tuple[ServerSubscription, ...]:
-        """Return the account's subscriptions. key: a tag's or repository's only."""
-        query = {"subscription_key": key} if key else None
+    def subscriptions(self, key: str = "", kind: str = "") -> tuple[ServerSubscription, ...]:
+        """Return the account's subscriptions. key: a tag's or repository's only. kind: of this one only."""
+        named = {"subscription_key": key, "subscription_type": kind}
+        query = {name: value for name, value in named.items() if value}
         return tuple(map(wire.subscription, self._items(self.session.get("/subscriptions", query))))
 
     def subscribe(self, key: str, kind: str, *, active: bool) -> None:
@@ -344,6 +350,13 @@ class AnchoreClient:
         for each in known:
             self.session.send("PUT", f"/subscriptions/{each.id}", None, {"active": active})
         if active and not known:
+            self.watch(key, kind)
+
+    def watch(self, key: str, kind: str, known: str = "") -> None:
+        """Have the server watch a tag, in one request. known: the id of the subscription, where there is one."""
+        if known:
+            self.session.send("PUT", f"/subscriptions/{known}", None, {"active": True})
+        else:
             body = {"subscription_key": key, "subscription_type": kind}
             self.session.send("POST", "/subscriptions", None, body)
 

@@ -56,7 +56,8 @@ class Submission(msgspec.Struct, frozen=True):
 class ServerImage(msgspec.Struct, frozen=True):
     """An image that the server knows. tags: `registry/repo:tag`; detail: why an analysis failed, when it says so.
 
-    dockerfile: whether one was given when it was added. annotations: those that it was added with.
+    dockerfile: whether one was given when it was added. annotations: those that it was added with. tagged_at: when the
+    server saw the image under a tag, where it says so.
     """
 
     digest: Digest
@@ -66,6 +67,7 @@ class ServerImage(msgspec.Struct, frozen=True):
     detail: str = ""
     dockerfile: bool = False
     annotations: dict[str, str] = {}
+    tagged_at: dict[str, datetime] = {}
 
 
 class ServerPolicy(msgspec.Struct, frozen=True):
@@ -139,22 +141,27 @@ class ServerRegistry(msgspec.Struct, frozen=True):
 
 
 class ServerSubscription(msgspec.Struct, frozen=True):
-    """What the server watches. key: a tag or repository; kind: `tag_update`, `policy_eval` …"""
+    """What the server watches. key: a tag or repository; kind: `tag_update`, `policy_eval` …; changed_at: UTC."""
 
     id: str
     key: str
     kind: str
     active: bool
+    changed_at: datetime | None = None
 
 
 class ServerEvent(msgspec.Struct, frozen=True):
-    """Something that happened on the server. resource: the image, tag or feed that it is about."""
+    """Something that happened on the server. resource: the image, tag or feed that it is about.
+
+    digest: of the image, where the resource is a tag and the event's details name it.
+    """
 
     at: datetime | None
     level: str
     kind: str
     message: str
     resource: str = ""
+    digest: str = ""
 
 
 class ArchivedImage(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ class Session:
 
     def __init__(self, http: HttpClient, base_url: str, *, account: str = "") -> None:
         """base_url: with the version, `https://host/v2`. account: whose images; empty: the login's own."""
-        self.base_url = base_url
+        self.base_url, self.account = base_url, account
         self._http = http
         self._welcome = False
         self._headers = {"Accept": "application/json", "Anchore-Request-Id": f"imagegate-{secrets.token_hex(8)}"}

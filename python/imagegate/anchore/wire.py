@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from imagegate.anchore.server import (
@@ -67,6 +67,11 @@ def image(document: Any) -> ServerImage:
         detail=told if isinstance(told, str) else "; ".join(map(_said, told)),
         dockerfile=any(each.get("dockerfile") for each in details),
         annotations={str(name): str(value) for name, value in (about.get("annotations") or {}).items()},
+        tagged_at={
+            _text(each, "fulltag", "full_tag"): at
+            for each in details
+            if (at := _time(each.get("tag_detected_at"))) and _text(each, "fulltag", "full_tag", required=False)
+        },
     )
 
 
@@ -113,19 +118,21 @@ def subscription(document: Any) -> ServerSubscription:
         key=_text(about, "subscription_key"),
         kind=_text(about, "subscription_type"),
         active=bool(about.get("active")),
+        changed_at=_time(about.get("last_updated")),
     )
 
 
 def event(document: Any) -> ServerEvent:
     """Read an event's record. What it is about may be unnamed."""
     about = _mapping(_mapping(document, "an event").get("event") or {}, "an event")
-    resource = about.get("resource") or {}
+    resource, details = about.get("resource") or {}, about.get("details") or {}
     return ServerEvent(
         at=_time(about.get("timestamp")),
         level=_text(about, "level", required=False),
         kind=_text(about, "type", required=False),
         message=_text(about, "message", required=False),
         resource=str(resource.get("id") or "") if isinstance(resource, dict) else "",
+        digest=_text(details, "imageDigest", "image_digest", required=False) if isinstance(details, dict) else "",
     )
 
 
@@ -382,8 +389,12 @@ def _said(detail: Any) -> str:
     return str(detail.get("message") or detail) if isinstance(detail, dict) else str(detail)
 
 
-def _time(text: Any) -> datetime | None:
+def _time(told: Any) -> datetime | None:
+    """Read a moment: RFC 3339, or seconds since the epoch, as Engine says it of subscriptions. Without a zone, UTC."""
     try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
-    except ValueError:
+        if isinstance(told, int | float):
+            return datetime.fromtimestamp(told, UTC) if told else None
+        found = datetime.fromisoformat(str(told).replace("Z", "+00:00")) if told else None
+    except (ValueError, OverflowError, OSError):
         return None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found

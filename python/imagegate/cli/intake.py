@@ -11,9 +11,10 @@ import msgspec
 
 from imagegate.cli.recorder import REVISION, TEAM
 from imagegate.errors import ConfigError, ImagegateError, UsageError
+from imagegate.inventory.buckets import State
 from imagegate.inventory.files import notable
 from imagegate.inventory.model import Promoted, Variant
-from imagegate.inventory.recording import NEVER, State, record, tag_again
+from imagegate.inventory.recording import NEVER, record, tag_again
 from imagegate.inventory.selection import named
 from imagegate.inventory.store import Inventory
 from imagegate.model import Analysis, Digest, RegistryRef, Repository, SbomRef, Vulnerability
@@ -127,14 +128,15 @@ class Intake:
         return True
 
     def _of_server(self, client: AnchoreClient, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
-        from imagegate.anchore.contents import contents
+        from imagegate.cli.server_contents import ask
 
         now = datetime.now(UTC)
         if tag_again(self._inventory, repository, digest, tags, now):
             return False
-        found = contents(client, digest)
+        found = ask(client, digest)
         variant = Variant(found.platform, digest, found.distro, found.packages)
-        record(self._inventory, Promoted(repository, digest, tuple(tags), now, (variant,), verdict="", source=SOURCE))
+        promoted = Promoted(repository, digest, tuple(tags), now, (variant,), verdict="", source=SOURCE)
+        record(self._inventory, promoted, state=found.state, vulnerabilities=found.vulnerabilities)
         return True
 
     def _record(self, repository: str, digest: str, tags: tuple[str, ...], analyses: Sequence[Analysis]) -> None:

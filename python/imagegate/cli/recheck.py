@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegate.cli.app import App
+from imagegate.cli.app import App, titled
 from imagegate.errors import UsageError
 
 if TYPE_CHECKING:
+    from imagegate.cli.recheck_source import Done
     from imagegate.inventory.look import Look
-    from imagegate.inventory.news import Where
-    from imagegate.inventory.recheck import Progressed
+    from imagegate.inventory.placed import Where
+    from imagegate.inventory.standing import Known
     from imagegate.inventory.store import Inventory
-    from imagegate.vulnerability.database import AdvisoryDatabase
 
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 _SINCE = click.option("--since", type=_MOMENT, help="Tell all that was found since then (UTC), told before or not.")
@@ -36,7 +36,9 @@ _OUTPUT = click.option(
 
 @click.group(invoke_without_command=True)
 @click.option(
-    "--full", is_flag=True, help="Match every package again, not only those that changed advisories are about."
+    "--full",
+    is_flag=True,
+    help="Match every package again, or ask the Anchore server about every image; and evaluate every image.",
 )
 @click.option("--shard", metavar="I/N", help="Do part I of N only, and tell nothing: `recheck report` tells all.")
 @_SINCE
@@ -48,7 +50,8 @@ def recheck(
     """Say which promoted images new and changed advisories hit, whose they are, and what fixes it.
 
     Exit codes: 0 nothing new at or above recheck.threshold, 1 something, 2 could not decide: advisories are missing or
-    older than advisories.max_age_days, a policy cannot be evaluated, or somebody could not be told.
+    older than advisories.max_age_days, the Anchore server says nothing of an image, a policy cannot be evaluated, or
+    somebody could not be told.
     """
     if ctx.invoked_subcommand:
         if full or shard or since or outputs:
@@ -58,20 +61,21 @@ def recheck(
     reports = _reports(outputs)
     if shard and (reports or since):
         raise UsageError("a shard tells nothing", hint="Run `imagegate recheck report` when all shards are done.")
+    part = _shard(shard) if shard else None
     from imagegate.cli.notices import tell_teams
-    from imagegate.vulnerability.database import AdvisoryDatabase
+    from imagegate.cli.recheck_source import source
 
     # A run makes very many values that stay to its end: to look for cycles among them takes a tenth of it.
     gc.disable()
     ctx.call_on_close(gc.enable)
     now = time.time()
-    with AdvisoryDatabase(app.factory.database_file) as advisories, app.factory.inventory() as inventory:
-        done = _run(app, inventory, advisories, shard, full, now)
-        problems = _undecided(app, inventory, advisories, now)
+    with source(app) as known, app.factory.inventory() as inventory:
+        done = known.recheck(inventory, part, full=full, now=now)
+        problems = (*done.problems, *known.undecided(inventory, now))
         if shard:
             return _tell_shard(app, shard, done, problems)
         look = make_look(app, now)
-        code = _report(app, inventory, look, problems, since, reports)
+        code = _report(app, inventory, look, problems, since, reports, known.known() if full else None)
         told = tell_teams(app, inventory, look)
     for each in told.failures:
         click.echo(f"imagegate: {each}", err=True)
@@ -79,18 +83,19 @@ def recheck(
 
 
 @recheck.command()
+@click.option("--full", is_flag=True, help="Evaluate every image as well, and tell how all of them stand.")
 @_SINCE
 @_OUTPUT
 @click.pass_obj
-def report(app: App, since: datetime | None, outputs: tuple[str, ...]) -> int:
+def report(app: App, full: bool, since: datetime | None, outputs: tuple[str, ...]) -> int:
     """Tell what runs and shards have found that no report has told yet, or all since a time."""
     reports = _reports(outputs)
-    from imagegate.vulnerability.database import AdvisoryDatabase
+    from imagegate.cli.recheck_source import source
 
     now = time.time()
-    with AdvisoryDatabase(app.factory.database_file) as advisories, app.factory.inventory() as inventory:
-        problems = _undecided(app, inventory, advisories, now)
-        return _report(app, inventory, make_look(app, now), problems, since, reports)
+    with source(app) as known, app.factory.inventory() as inventory:
+        problems = tuple(dict.fromkeys((*app.problems, *known.undecided(inventory, now))))
+        return _report(app, inventory, make_look(app, now), problems, since, reports, known.known() if full else None)
 
 
 @recheck.command()
@@ -107,12 +112,10 @@ def notify(app: App, dry_run: bool, again: bool) -> int:
             return preview(app, inventory, make_look(app, now))
         told = tell_teams(app, inventory, make_look(app, now), again=again)
     fields: dict[str, Any] = {"sent": told.sent, "failures": told.failures, "given_up": told.given_up}
-    if app.as_json:
-        app.print_json("notify", fields)
-    else:
-        click.echo(f"{told.sent} sent, {len(told.failures)} failed, {told.given_up} given up")
-        for each in told.failures:
-            click.echo(f"imagegate: {each}", err=True)
+    told_so = f"{told.sent} sent, {len(told.failures)} failed, {told.given_up} given up"
+    app.answer(titled("notify", fields), lambda: told_so)
+    for each in () if app.as_json else told.failures:
+        click.echo(f"imagegate: {each}", err=True)
     return 2 if told.failures else 0
 
 
@@ -132,19 +135,8 @@ def make_look(app: App, now: float) -> Look:
         now=now,
         waivers=app.factory.waivers(),
         vex=app.factory.vex(),
+        team_of=lambda: app.factory.team_of,
     )
-
-
-def _run(
-    app: App, inventory: Inventory, advisories: AdvisoryDatabase, shard: str | None, full: bool, now: float
-) -> Progressed:
-    from imagegate.inventory.model import SLOTS
-    from imagegate.inventory.recheck import recheck as run
-    from imagegate.inventory.recheck import shard as slots_of
-
-    slots = slots_of(*_shard(shard)) if shard else tuple(range(SLOTS))
-    with app.progress.task("re-check", len(slots)) as task:
-        return run(inventory, advisories, slots=slots, now=now, full=full, advance=task.advance)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -154,27 +146,12 @@ def _shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _undecided(app: App, inventory: Inventory, advisories: AdvisoryDatabase, now: float) -> tuple[str, ...]:
-    from imagegate.inventory.look import undecided
-
-    with inventory.reading() as connection:
-        return undecided(
-            connection,
-            advisories.feeds(),
-            max_age_days=app.settings.advisories.max_age_days,
-            missing_passes=app.settings.policy.missing_advisories == "go",
-            now=now,
-        )
-
-
-def _tell_shard(app: App, shard: str, done: Progressed, problems: Sequence[str]) -> int:
-    fields = {"shard": shard, "changes": len(done.deltas), "packages": done.components, "problems": problems}
-    if app.as_json:
-        app.print_json("shard", fields)
-    else:
-        click.echo(f"shard {shard}: {done.components} packages matched again, {len(done.deltas)} changes")
-        for each in problems:
-            click.echo(f"  could not decide: {each}")
+def _tell_shard(app: App, shard: str, done: Done, problems: Sequence[str]) -> int:
+    fields = {"shard": shard, "changes": done.changes, "packages": done.packages, "problems": problems}
+    lines = [f"shard {shard}: {done.packages} packages matched again, {done.changes} changes"]
+    app.answer(
+        titled("shard", fields), lambda: "\n".join([*lines, *(f"  could not decide: {each}" for each in problems)])
+    )
     return 2 if problems else 0
 
 
@@ -185,8 +162,12 @@ def _report(
     problems: Sequence[str],
     since: datetime | None,
     reports: Sequence[tuple[str, Path]],
+    known: Known | None,
 ) -> int:
-    """Write the reports, print the news, and only then note that it was told: who dies before tells it again."""
+    """Write the reports, print the news, and only then note that it was told: who dies before tells it again.
+
+    known: tells what packages have, where all images are to be evaluated.
+    """
     from imagegate.inventory.outbox import between, reported, unreported
     from imagegate.report import write_atomically
     from imagegate.report.news import render
@@ -194,6 +175,8 @@ def _report(
     where: Where = between(since.replace(tzinfo=UTC).timestamp(), look.now) if since else unreported()
     with inventory.reading() as connection:
         news, numbers = look(connection, where, problems)
+        if known:
+            news = look.standing(connection, news, known)
     for name, path in reports:
         write_atomically(path, render(name, news, look.reaches))
     app.answer(news, lambda: render("text", news, look.reaches).rstrip("\n"))

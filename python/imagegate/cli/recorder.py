@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from imagegate.errors import ImagegateError, InventoryError
 from imagegate.gate import Judgement, Outcome
 from imagegate.judge import PolicyJudge
-from imagegate.model import Analysis, BaseStatus, Digest, PlatformImage, PromotionRecord, VulnerabilityReport
+from imagegate.model import (
+    Analysis,
+    BaseStatus,
+    Digest,
+    PlatformImage,
+    PromotionRecord,
+    Vulnerability,
+    VulnerabilityReport,
+)
 
 if TYPE_CHECKING:
     from imagegate.cli.app import App
@@ -44,6 +52,7 @@ class Recorder:
         self._judge: PolicyJudge | ServerJudge | None = None
         self._seen: dict[Digest, _Seen] = {}
         self._states: set[tuple[str, int]] = set()
+        self._of_servers: list[Vulnerability] = []
 
     def watching(self, judge: PolicyJudge | ServerJudge) -> PolicyJudge | ServerJudge:
         """Return the judge, whose analyses are seen."""
@@ -73,9 +82,10 @@ class Recorder:
             return None
         from imagegate.inventory.pending import Pending, keep
 
+        promoted = self._promoted(outcome.record, judgements)
         state = next(iter(self._states)) if len(self._states) == 1 else ("", 0)
-        found = [each for judgement in judgements for each in judgement.vulnerabilities] if state[0] else []
-        pending = Pending(self._promoted(outcome.record, judgements), state, tuple(dict.fromkeys(found)))
+        found = self._of_servers or [each for judgement in judgements for each in judgement.vulnerabilities]
+        pending = Pending(promoted, state, tuple(dict.fromkeys(found)) if state[0] else ())
         try:
             self._app.factory.record(pending)
         except (ImagegateError, ImportError) as error:
@@ -141,14 +151,16 @@ class Recorder:
 
     def _of_server(self, digest: Digest) -> _Seen:
         """An image that a server judged was read by nobody here. What the server keeps nothing of has no packages."""
-        from imagegate.anchore.contents import contents
+        from imagegate.cli.server_contents import ask
 
         if self._app.settings.anchore.submit == "scan":
             self._app.say(
                 "note: the server keeps nothing of what it scans: the inventory has no packages of this image"
             )
             return _Seen(None, (), (), {})
-        found = contents(self._app.factory.anchore(), digest)
+        found = ask(self._app.factory.anchore(), digest)
+        self._states.add(found.state)
+        self._of_servers += found.vulnerabilities
         return _Seen(found.distro, found.packages, (), {})
 
     def _base(self, record: PromotionRecord, labels: Mapping[str, str]) -> tuple[str, str]:
