@@ -216,7 +216,8 @@ class InventorySettings(_Section, frozen=True):
 
     record: whether a promotion is recorded. required: whether one that cannot be recorded ends with "could not decide".
     team: whose the images are; empty: as the label `org.imagegate.team` says. keep: how many promotions of a repository
-    stay, 0: all. untagged_days: how long one stays whose tags are all another's by now, 0: for good.
+    stay, 0: all. untagged_days: how long one stays whose tags are all another's by now, 0: for good. news_days: how
+    long it is kept what re-checks have found and told, 0: for good.
     """
 
     url: str = ""
@@ -225,6 +226,7 @@ class InventorySettings(_Section, frozen=True):
     team: str = ""
     keep: Annotated[int, msgspec.Meta(ge=0)] = 0
     untagged_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    news_days: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 Level = Literal["unknown", "negligible", "low", "medium", "high", "critical", "go", "warn", "stop"]
@@ -232,9 +234,13 @@ Level = Literal["unknown", "negligible", "low", "medium", "high", "critical", "g
 
 
 class Recheck(_Section, frozen=True):
-    """threshold: a finding of this severity or above, or for which a policy does this or worse, ends with exit 1."""
+    """threshold: a finding of this severity or above, or for which a policy does this or worse, ends with exit 1.
+
+    subscribe: an Anchore server is told to watch what is re-checked, so that only what changed is asked about.
+    """
 
     threshold: tuple[Level, ...] = ("high", "stop")
+    subscribe: bool = True
 
 
 class Channel(_Section, frozen=True):

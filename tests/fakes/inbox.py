@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -17,7 +18,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from lab.pki import Certificate
 
 
 @dataclass
@@ -96,13 +99,25 @@ def webhook() -> Iterator[Webhook]:
 
 
 class PostOffice:
-    """A mail server. refuses: addresses that it takes nothing for."""
+    """A mail server. refuses: addresses that it takes nothing for.
 
-    def __init__(self) -> None:
+    login: the user and password that it asks for; came: who tried to.
+    """
+
+    def __init__(self, login: tuple[str, str] | None = None) -> None:
+        self.login = login
+        self.came: list[str] = []
         self.mails: list[Message] = []
         self.recipients: list[list[str]] = []
         self.refuses: set[str] = set()
         self.host = ""
+
+    def lets_in(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+        """Check who logs in. (aiosmtpd's authenticator.)"""
+        assert isinstance(data, LoginPassword)
+        given = data.login.decode(), data.password.decode()
+        self.came.append(given[0])
+        return AuthResult(success=given == self.login, handled=False)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -120,13 +135,22 @@ class PostOffice:
 
 
 @contextmanager
-def post_office() -> Iterator[PostOffice]:
-    """Serve until the end of the block."""
-    state = PostOffice()
+def post_office(
+    certificate: Certificate | None = None, *, starttls: bool = True, login: tuple[str, str] | None = None
+) -> Iterator[PostOffice]:
+    """Serve until the end of the block. starttls: encrypt by that, else from the first byte on."""
+    state = PostOffice(login)
+    more: dict[str, Any] = (
+        {"authenticator": state.lets_in, "auth_required": starttls, "auth_require_tls": starttls} if login else {}
+    )
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate.certificate, certificate.key)
+        more |= {"tls_context": context, "require_starttls": True} if starttls else {"ssl_context": context}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    controller = Controller(state, hostname="127.0.0.1", port=port)
+    controller = Controller(state, hostname="127.0.0.1", port=port, **more)
     controller.start()
     state.host = f"127.0.0.1:{port}"
     try:

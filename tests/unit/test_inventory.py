@@ -59,7 +59,11 @@ class Fleet:
         import_files([file], self.database, now=NOW, progress=NoProgress())
 
     def promote(self, name: str, *packages: Package, judged: bool = True, **fields: Any) -> None:
-        """Record a promotion; judged: whether it was evaluated against the advisories as they are."""
+        """Record a promotion; judged: whether it was evaluated against the advisories as they are.
+
+        by: another advisory database that the gate went by.
+        """
+        by = fields.pop("by", self.database)
         digest = fields.pop("digest", f"sha256:{sum(name.encode()):064x}")
         promoted = Promoted(
             f"registry.example.com/{name}",
@@ -72,7 +76,7 @@ class Fleet:
         if not judged:
             record(self.inventory, promoted)
             return
-        with AdvisoryDatabase(self.database) as opened:
+        with AdvisoryDatabase(by) as opened:
             found = match(packages, BOOKWORM, opened).vulnerabilities
             record(self.inventory, promoted, state=(opened.lineage, opened.number), vulnerabilities=found)
 

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from imagegate.errors import ConfigError
 from imagegate.inventory import outbox, tables
 from imagegate.model.news import Message
-from imagegate.notify.secret import Secret
+from imagegate.notify.secret import ALL, Secret, find
 from imagegate.notify.webhook import signature, slack_blocks
+from lab.pki import Pki
 from tests.fakes.inbox import PostOffice, Webhook, post_office, webhook
 from tests.unit.rechecks import HIGH, LOW, TEXT, Site
 from tests.unit.test_inventory import advisory, deb
@@ -259,6 +261,58 @@ def test_a_mail_goes_to_the_teams_owners_or_to_the_channels_own(site: Site, offi
     assert [each["Message-ID"] for each in office.mails] == [f"<{key}@example.com>" for key in keys]
 
 
+@pytest.mark.parametrize("starttls", [True, False])
+def test_a_mail_goes_encrypted_and_with_a_login(site: Site, tmp_path: Path, starttls: bool) -> None:
+    pki = Pki(tmp_path / "pki")
+    with post_office(pki.issue("mail"), starttls=starttls, login=("gate", "a secret")) as office:
+        by_mail(site, office, teams=["payments"], user="gate", tls="starttls" if starttls else "tls")
+        site.settings["hosts"] = {office.host: {"ca_file": str(pki.ca_file)}}
+        learn(site)
+        assert site.run("recheck", IMAGEGATE_NOTIFY_MAIL_PASSWORD="a secret")[0] == 1
+        assert office.recipients == [["ann@example.com", "carl@example.com"]]
+        assert office.came == ["gate"]
+
+
+def test_a_login_that_is_refused_is_told_without_the_password_and_sent_later(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pki = Pki(tmp_path / "pki")
+    with post_office(pki.issue("mail"), login=("gate", "a secret")) as office:
+        by_mail(site, office, teams=["payments"], user="gate", tls="starttls")
+        site.settings["hosts"] = {office.host: {"ca_file": str(pki.ca_file)}}
+        learn(site)
+        assert site.run("recheck", IMAGEGATE_NOTIFY_MAIL_PASSWORD="a slip")[0] == 2
+        said = capsys.readouterr()
+        assert "535" in said.err
+        assert "a slip" not in said.out + said.err
+        assert office.mails == []
+        assert site.run("recheck", "notify", IMAGEGATE_NOTIFY_MAIL_PASSWORD="a secret")[0] == 0
+        assert len(office.mails) == 1
+
+
+def test_a_mail_server_whose_certificate_nobody_vouches_for_gets_neither_login_nor_mail(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with post_office(Pki(tmp_path / "pki").issue("mail"), login=("gate", "a secret")) as office:
+        by_mail(site, office, teams=["payments"], user="gate", tls="starttls")
+        learn(site)
+        assert site.run("recheck", IMAGEGATE_NOTIFY_MAIL_PASSWORD="a secret")[0] == 2
+        assert "certificate" in capsys.readouterr().err
+        assert office.mails == []
+
+
+def test_an_image_whose_record_names_no_team_is_its_whom_the_teams_file_says(site: Site, office: PostOffice) -> None:
+    by_mail(site, office)
+    site.settings["trusted"] = {"registry": "registry.example.com"}
+    site.promote("payments/api", deb("bash"), digest="sha256:api", policy=TEXT)
+    site.know(advisory("CVE-2026-0002", "bash", **HIGH))
+    code, news = site.run("recheck", "--full")
+    assert code == 1
+    assert [image.team for image in news.images] == ["payments"]
+    assert {each.team: each.images for each in news.standing.teams} == {"payments": 3, "search": 2}
+    assert office.recipients == [["ann@example.com", "carl@example.com"]]
+
+
 def test_a_team_that_nobody_answers_for_is_told_as_an_error(site: Site, office: PostOffice) -> None:
     by_mail(site, office)
     learn(site)
@@ -318,3 +372,15 @@ def test_a_notice_whose_sender_died_is_sent_again_under_its_key_and_no_sooner(si
     outbox.sent(site.inventory, again, 72.0)
     outbox.not_sent(site.inventory, dead, 73.0, "was slow")
     assert states(site) == [("sent", 2)]
+
+
+def test_secrets_of_all_channels_can_be_in_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text("# a comment\n\nIMAGEGATE_NOTIFY_CHAT_WEBHOOK=https://x/y?a=b\r\nIMAGEGATE_NOTIFY_A_SECRET = s\n")
+    environ = {ALL: str(file), "IMAGEGATE_NOTIFY_A_PASSWORD": "own"}
+    assert find("chat", "WEBHOOK", environ).reveal() == "https://x/y?a=b"
+    assert find("a", "SECRET", environ).reveal() == "s"
+    assert find("a", "PASSWORD", environ).reveal() == "own"
+    assert not find("b", "SECRET", environ)
+    with pytest.raises(ConfigError, match=f"the file that {ALL} names cannot be read"):
+        find("chat", "WEBHOOK", {ALL: str(tmp_path / "none")})

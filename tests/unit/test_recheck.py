@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
+from imagegate.inventory import tables
 from imagegate.inventory.recording import retire
 from imagegate.model import Action, Severity
 from imagegate.model.news import Change, Hit, HitImage, Kind, News, threshold
@@ -86,6 +88,53 @@ def test_only_images_that_count_are_hit(site: Site) -> None:
         retire(connection, [1, 2, 3], 1.0)
     site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
     assert {name for name, _ in hits(site.run("recheck")[1])} == {f"{REGISTRY}/app-2:1.0"}
+
+
+@pytest.fixture
+def old(site: Site) -> Path:
+    """Advisories of an agent that has not updated them since; the re-check has told what came after."""
+    file = site.directory / "old.sqlite"
+    shutil.copy(site.database, file)
+    site.know(advisory("CVE-2026-0002", "openssl", "3.0-1", **HIGH), advisory("CVE-3", "zlib"))
+    assert site.run("recheck")[0] == 1
+    return file
+
+
+def late_image(site: Site, **fields: Any) -> None:
+    site.promote("late", deb("zlib"), deb("openssl"), digest="sha256:late", policy=TEXT, team="payments", **fields)
+
+
+def test_an_image_whose_gate_had_older_advisories_is_told_alone_of_what_the_others_were_told(
+    site: Site, old: Path
+) -> None:
+    late_image(site, by=old)
+    code, news = site.run("recheck")
+    assert (code, hits(news)) == (1, {(f"{REGISTRY}/late:1.0", "CVE-2026-0002"), (f"{REGISTRY}/late:1.0", "CVE-3")})
+    assert actions(news)["CVE-2026-0002"] == "stop"
+    assert [(each.team, each.stopped) for each in news.teams] == [("payments", 1)]
+    assert site.run("recheck")[0] == 0
+
+
+def test_of_what_its_gate_knew_it_is_not_told(site: Site, old: Path) -> None:
+    late_image(site)
+    assert hits(site.run("recheck")[1]) == set()
+
+
+def test_what_it_was_told_is_not_told_again_when_it_is_recorded_again(site: Site, old: Path) -> None:
+    late_image(site, by=old)
+    assert site.run("recheck")[0] == 1
+    late_image(site, by=old)
+    assert site.run("recheck")[0] == 0
+
+
+def test_its_own_news_and_that_of_all_are_one_image(site: Site, old: Path) -> None:
+    late_image(site, by=old)
+    site.know(advisory("CVE-2026-0004", "openssl", **HIGH))
+    news = site.run("recheck")[1]
+    mine = [image for image in news.images if image.repository.endswith("/late")]
+    told = [news.changes[hit.change].vulnerability for image in mine for hit in image.hits]
+    assert sorted(told) == ["CVE-2026-0002", "CVE-2026-0004", "CVE-3"]
+    assert {len(image.hits) for image in news.images if image not in mine} == {1}
 
 
 @pytest.mark.parametrize(
@@ -252,6 +301,68 @@ def test_names_that_mean_harm_are_shown_as_what_they_are() -> None:
         assert "\x07" not in text
     assert "<script>" not in render("html", news, reaches)
     assert "\\|" in render("markdown", news, reaches)
+
+
+def test_a_full_run_tells_how_all_images_stand(site: Site) -> None:
+    site.promote("bad", deb("curl"), digest="sha256:bad", policy="not a policy", team="team-0")
+    site.promote("fine", npm("npm-b"), digest="sha256:fine", policy=TEXT, team="team-1")
+    site.know(advisory("CVE-2026-0002", "openssl", "3.0-1", **HIGH), advisory("CVE-2026-0003", "curl", **MEDIUM))
+    site.promote("warned", deb("bash"), digest="sha256:w", policy=TEXT, team="team-1")
+    site.know(advisory("CVE-2026-0004", "bash", **MEDIUM))
+    site.run("recheck")
+    code, news = site.run("recheck", "--full")
+    assert code == 2, "one policy cannot be evaluated"
+    assert not news.changes
+    counts = {each.team: (each.images, each.stopped, each.warned, each.undecided) for each in news.standing.teams}
+    assert counts == {"platform": (1, 1, 0, 0), "team-0": (3, 2, 0, 1), "team-1": (3, 1, 1, 0)}
+    assert [each.vulnerability for each in news.standing.findings] == ["CVE-2026-0002"]
+    stopped = {image.name: [hit.inherited for hit in image.hits] for image in news.standing.stopped}
+    apps = {f"{REGISTRY}/app-{number}:1.0": [True] for number in range(3)}
+    assert stopped == {f"{REGISTRY}/base:1.0": [False], **apps}
+    text = render("text", news, threshold(["high", "stop"]))
+    assert "all teams  7" in text
+    assert "CVE-2026-0002  High" in text
+    assert site.run("recheck", "report")[1].standing is None
+
+
+def test_every_image_is_evaluated_as_a_gate_would_do_it_today(site: Site) -> None:
+    """By waivers too: an image whose only finding is waived is not among those that would be stopped."""
+    site.know(advisory("CVE-2026-0002", "openssl", "3.0-1", **HIGH))
+    today = datetime.now(UTC).date()
+    waiver = {
+        "id": "w",
+        "owner": "ann",
+        "reason": "not reachable",
+        "created": str(today),
+        "expires": str(today + timedelta(days=30)),
+        "cve": "CVE-2026-0002",
+        "image": f"{REGISTRY}/app-*:*",
+    }
+    file = site.directory / "waivers.yaml"
+    file.write_text(json.dumps([waiver]))
+    site.settings["policy"] = {"waivers": [str(file)]}
+    news = site.run("recheck", "--full")[1]
+    assert [image.name for image in news.standing.stopped] == [f"{REGISTRY}/base:1.0"]
+
+
+def test_news_is_forgotten_after_a_time_and_what_is_known_is_not(site: Site) -> None:
+    channel = {"kind": "email", "server": "127.0.0.1:1", "sender": "gate@example.com", "to": ["all@example.com"]}
+    site.settings["notify"] = {"channels": {"mail": channel}}
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    site.run("recheck")
+    assert site.count("delta")
+    assert site.run("inventory", "prune", "--news-days", "1")[0] == 0
+    assert site.count("delta")
+    with site.inventory.transaction() as connection:
+        for table in (tables.delta, tables.batch, tables.notice):
+            connection.execute(table.update().values(at=table.c.at - 2 * 86400))
+    known = site.findings()
+    assert site.run("inventory", "prune", "--news-days", "1", "--dry-run")[0] == 0
+    assert site.count("delta")
+    site.run("inventory", "prune", "--news-days", "1")
+    assert not site.count("delta")
+    assert site.findings() == known
+    assert (site.count("notice"), site.count("batch")) == (3, 1), "what is not sent yet stays"
 
 
 def test_another_version_of_the_program_matches_everything_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ import click
 from imagegate.cli import console
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imagegate.cli.factory import Factory
     from imagegate.config import Configuration
     from imagegate.progress import Progress
@@ -24,6 +26,10 @@ class App:
         self.config_file: str | None = None
         self.as_json = self.quiet = self.debug = False
         self.flags: dict[str, Any] = {}
+        self.advisories: Path | None = None
+        """A copy of the advisories to go by, in place of the file that the settings name."""
+        self.problems: tuple[str, ...] = ()
+        """What earlier parts of the work could not decide: its report tells of it."""
         self.document: Any = None
         """What the verb answered, as a value."""
 
@@ -51,7 +57,7 @@ class App:
         """The one place that names the concrete classes behind the interfaces."""
         from imagegate.cli.factory import Factory
 
-        return Factory(self.settings, self.progress, self.say)
+        return Factory(self.settings, self.progress, self.say, advisories=self.advisories)
 
     def say(self, text: str) -> None:
         """Print a message for a person on standard error, unless asked to be quiet."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imagegate.cli.app import App
+from imagegate.cli.app import App, titled
 from imagegate.cli.options import setting
 
 if TYPE_CHECKING:
@@ -61,9 +61,11 @@ def update(app: App, sources: tuple[str, ...], place: str | None) -> int:
         progress=app.progress,
         waiting=lambda: app.say("waiting for another update"),
     )
+    document = titled("update", {"sources": report.sources, "import": report.imported})
     if app.as_json:
-        app.print_json("update", {"sources": report.sources, "import": report.imported})
+        app.print_document(document)
     else:
+        app.document = document
         _tell(app, report)
     return 2 if report.failed else 0
 
@@ -142,6 +144,23 @@ def status(app: App) -> None:
         return
     for line in text(sources, feeds, limit, datetime.now(UTC)):
         click.echo(line)
+
+
+@db.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.pass_obj
+def forget(app: App, sources: tuple[str, ...]) -> None:
+    """Drop what came of sources that are not updated any more, such as osv/npm or alpine-secdb.
+
+    An ecosystem is as old as the oldest of its sources: one that nobody updates makes all decisions undecided one day.
+    """
+    from imagegate.vulnerability.importer import forget as run
+    from imagegate.vulnerability.update.catalogue import choose
+
+    chosen = {source.name: source.covers for source in choose(sources)}
+    removed = run(chosen, app.factory.database_file, now=datetime.now(UTC))
+    told = f"{', '.join(chosen)}: {removed} records dropped"
+    app.answer(titled("forget", {"sources": list(chosen), "removed": removed}), lambda: told)
 
 
 def _tell(app: App, report: UpdateReport) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from imagegate.image.source import ImageSource
     from imagegate.inventory.pending import Pending
     from imagegate.inventory.store import Inventory
+    from imagegate.jenkins.teams import Team
     from imagegate.judge import PolicyJudge
     from imagegate.notify.sender import Sender
     from imagegate.policy.document import PolicyBundle
@@ -61,9 +62,11 @@ if TYPE_CHECKING:
 class Factory:
     """Makes what the verbs need from the settings, each thing once and only when it is asked for."""
 
-    def __init__(self, settings: Settings, progress: Progress, say: Callable[[str], None]) -> None:
-        """say: tells a person how far a server is."""
-        self._settings, self._progress, self._say = settings, progress, say
+    def __init__(
+        self, settings: Settings, progress: Progress, say: Callable[[str], None], *, advisories: Path | None = None
+    ) -> None:
+        """say: tells a person how far a server is. advisories: the file to go by, None: as the settings say."""
+        self._settings, self._progress, self._say, self._advisories = settings, progress, say, advisories
 
     @cached_property
     def cache_directory(self) -> Path:
@@ -152,7 +155,7 @@ class Factory:
     @cached_property
     def database_file(self) -> Path:
         """Where the advisories are."""
-        named = self._settings.advisories.database
+        named = self._advisories or self._settings.advisories.database
         return Path(named).expanduser() if named else self.cache_directory / "advisories.sqlite"
 
     def feeds(self) -> tuple[FeedState, ...]:
@@ -498,14 +501,32 @@ class Factory:
 
     @cached_property
     def _owners(self) -> dict[str, tuple[str, ...]]:
-        """Owners by team, of the teams file that `notify.teams` names."""
+        """Owners by team."""
+        return {team.name: team.owners for team in self._teams}
+
+    @cached_property
+    def team_of(self) -> dict[str, str]:
+        """Teams by the repositories that their images are promoted into."""
+        from imagegate.image.reference import DEFAULT_REGISTRY, parse_repository
+
+        registry = self._settings.trusted.registry or DEFAULT_REGISTRY
+        return {
+            str(parse_repository(image["to"], registry)): team.name
+            for team in self._teams
+            for repository in team.repositories
+            for image in repository.images
+        }
+
+    @cached_property
+    def _teams(self) -> tuple[Team, ...]:
+        """The teams of the file that `notify.teams` names."""
         named = self._settings.notify.teams
         if not named:
-            return {}
+            return ()
         from imagegate.jenkins.teams import read_teams
         from imagegate.yamlfile import load_yaml
 
-        return {team.name: team.owners for team in read_teams(load_yaml(Path(named).expanduser())).teams}
+        return read_teams(load_yaml(Path(named).expanduser())).teams
 
     def signer(self) -> Signer:
         """Return the signer. Raises ConfigError when no Notary server or no key store is set."""

@@ -151,20 +151,31 @@ def remove(app: App, names: tuple[str, ...]) -> None:
     metavar="D",
     help="What has no tag any more and is older than D days leaves.",
 )
+@setting(
+    "--news-days",
+    key="inventory.news_days",
+    type=click.IntRange(0),
+    metavar="D",
+    help="What re-checks have found, and told, is forgotten after D days.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would leave.")
 @click.pass_obj
 def prune(app: App, dry_run: bool) -> None:
-    """Let go what the rules of retention say, inventory.keep and inventory.untagged_days."""
-    from imagegate.inventory.retention import overdue
+    """Let go what the rules of retention say: inventory.keep, inventory.untagged_days and inventory.news_days."""
+    from imagegate.inventory.retention import forget, overdue
 
     rules = app.settings.inventory
-    if not rules.keep and not rules.untagged_days:
-        raise UsageError("no rule says what leaves", hint="Set inventory.keep or inventory.untagged_days.")
+    if not (rules.keep or rules.untagged_days or rules.news_days):
+        raise UsageError(
+            "no rule says what leaves", hint="Set inventory.keep, inventory.untagged_days or inventory.news_days."
+        )
     now = datetime.now(UTC).timestamp()
     with app.factory.inventory() as opened:
         with opened.reading() as connection:
             chosen = overdue(connection, keep=rules.keep, untagged_days=rules.untagged_days, now=now)
         _let_go(app, opened, chosen, carry_out=not dry_run)
+        if rules.news_days and not dry_run:
+            forget(opened, now - rules.news_days * 86400)
 
 
 def _let_go(app: App, opened: object, chosen: Sequence[Listed], *, carry_out: bool) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection
 
-from imagegate.inventory.news import Where, changed, judged, lacking, placed, policies
+from imagegate.inventory.news import changed, judged, lacking, policies
+from imagegate.inventory.placed import Placed, Where, placed
+from imagegate.inventory.standing import Known, standing
 from imagegate.inventory.upgrades import news
 from imagegate.inventory.verdicts import Verdicts
-from imagegate.model import FeedState
-from imagegate.model.news import News, Reaches
+from imagegate.model import FeedState, Vulnerability
+from imagegate.model.news import HitImage, News, Reaches
 from imagegate.policy.model import PolicyBundle
 from imagegate.policy.waivers import Waiver
 from imagegate.settings import PolicySettings
@@ -25,7 +27,8 @@ class Look(msgspec.Struct, frozen=True):
     """How news is looked at: the policies, what is waived, the threshold and the time.
 
     parse: reads a recorded document, whose name for messages comes with it. usual: returns the policy of images whose
-    own was not recorded; both raise PolicyError.
+    own was not recorded; both raise PolicyError. team_of: returns whose repositories are, for images whose record does
+    not say it.
     """
 
     parse: Callable[[str, str], PolicyBundle]
@@ -35,14 +38,42 @@ class Look(msgspec.Struct, frozen=True):
     now: float
     waivers: tuple[Waiver, ...] = ()
     vex: tuple[Statement, ...] = ()
+    team_of: Callable[[], Mapping[str, str]] = dict
 
     def __call__(
         self, connection: Connection, where: Where, problems: Sequence[str] = ()
     ) -> tuple[News, tuple[int, ...]]:
         """Return the news of some changes, and the changes' rows. problems: others, told first."""
         found = changed(connection, where)
-        documents = policies(connection) if found.numbers else {}
+        verdicts = self._verdicts(policies(connection) if found.numbers else {}, found.found)
+        images: tuple[HitImage, ...] = ()
+        if found.numbers:
+            hit = placed(connection, found.components, found.promotions, where)
+            images = tuple(judged(map(self._owned, hit), verdicts))
+        return news(found.changes, images, self.reaches, _few((*problems, *verdicts.problems))), found.numbers
 
+    def standing(self, connection: Connection, news: News, known: Known) -> News:
+        """Return the news with how all images stand. known: tells what components have."""
+        documents = policies(connection)
+        problems: dict[str, None] = dict.fromkeys(news.problems)
+
+        def verdicts_on(found: Sequence[Vulnerability]) -> Verdicts:
+            verdicts = self._verdicts(documents, found)
+            verdicts.problems = problems
+            return verdicts
+
+        found = standing(connection, known, verdicts_on, self._team)
+        return msgspec.structs.replace(news, standing=found, problems=_few(tuple(problems)))
+
+    def _owned(self, image: Placed) -> Placed:
+        if image.team:
+            return image
+        return msgspec.structs.replace(image, team=self._team(image.subject.repository, ""))
+
+    def _team(self, repository: str, recorded: str) -> str:
+        return recorded or self.team_of().get(repository, "")
+
+    def _verdicts(self, documents: Mapping[str, str], found: Sequence[Vulnerability | None]) -> Verdicts:
         def load(key: str) -> PolicyBundle:
             document = documents.get(key, "")
             # What an Anchore server evaluated is only named: the server has the document.
@@ -50,19 +81,20 @@ class Look(msgspec.Struct, frozen=True):
                 return self.usual()
             return self.parse(document, f"recorded policy {key[:12]}")
 
-        verdicts = Verdicts(
+        return Verdicts(
             load,
-            found.found,
+            found,
             settings=self.settings,
             now=datetime.fromtimestamp(self.now, UTC),
             waivers=self.waivers,
             vex=self.vex,
         )
-        images = judged(placed(connection, found, where), verdicts) if found.numbers else ()
-        told = (*problems, *verdicts.problems)
-        if len(told) > _PROBLEMS:
-            told = (*told[:_PROBLEMS], f"and {len(told) - _PROBLEMS} more")
-        return news(found.changes, images, self.reaches, told), found.numbers
+
+
+def _few(problems: tuple[str, ...]) -> tuple[str, ...]:
+    if len(problems) <= _PROBLEMS:
+        return problems
+    return (*problems[:_PROBLEMS], f"and {len(problems) - _PROBLEMS} more")
 
 
 def undecided(

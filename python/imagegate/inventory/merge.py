@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Connection, Table, select, tuple_
 
 from imagegate.inventory import tables
+from imagegate.inventory.buckets import upsert
 from imagegate.inventory.export import Row
-from imagegate.inventory.recording import upsert
 
 _CHUNK = 400
 _NATURAL: Mapping[str, tuple[str, ...]] = {

@@ -13,6 +13,7 @@ from imagegate.model.news import Kind
 from imagegate.vulnerability.ecosystems import Query, queries, release
 
 __all__ = [
+    "OF_SERVER",
     "SLOTS",
     "Component",
     "Delta",
@@ -28,6 +29,10 @@ __all__ = [
 
 SLOTS = 256
 """Parts that components are in, by their key. A shard takes some of them, and each has its state of the advisories."""
+
+
+OF_SERVER = "anchore:"
+"""What the lineage of findings begins with that an Anchore server told; then comes whose word it is."""
 
 
 class Component(msgspec.Struct, frozen=True, order=True):

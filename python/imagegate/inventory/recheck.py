@@ -12,17 +12,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from imagegate import __version__
 from imagegate.inventory import tables
-from imagegate.inventory.model import SLOTS, Delta, Known, compare
-from imagegate.inventory.recording import finding_row, known_of, upsert
+from imagegate.inventory.buckets import finding_row
+from imagegate.inventory.deltas import delta_row
+from imagegate.inventory.model import OF_SERVER, SLOTS, Delta, Known, compare
+from imagegate.inventory.recording import known_of
+from imagegate.inventory.rematch import Rematch
+from imagegate.inventory.slots import lock
 from imagegate.inventory.store import Inventory
-from imagegate.model import Package, PackageType, Vulnerability
 from imagegate.vulnerability.database import AdvisoryDatabase
-from imagegate.vulnerability.ecosystems import Query
-from imagegate.vulnerability.matcher import Matcher
 
 _CHUNK = 400
 _GROUPS, _FULL_GROUPS = 4, 16
@@ -80,14 +81,14 @@ class _Run:
         self._inventory, self._advisories, self._now, self._full = inventory, advisories, now, full
         # Another version of this program may match otherwise, so that what it knows is not taken for what we know.
         self._state = (f"{advisories.lineage} {__version__}", advisories.number)
-        self._matcher = Matcher(advisories)
+        self._rematch = Rematch(advisories)
         self._changes: dict[int, frozenset[tuple[str, str]]] = {}
         self._exploited: dict[int, frozenset[str]] = {}
 
     def group(self, slots: Sequence[int]) -> tuple[list[Delta], int] | None:
         """Do some slots in one transaction. None: another run was faster, with these advisories or newer ones."""
         with self._inventory.transaction() as connection:
-            states = self._lock(connection, slots)
+            states = lock(connection, slots)
             if any(lineage == self._state[0] and number > self._state[1] for lineage, number in states.values()):
                 return None
             wanted = self._wanted(connection, states)
@@ -98,25 +99,10 @@ class _Run:
             self._finish(connection, slots, deltas)
         return deltas, len(wanted)
 
-    def _lock(self, connection: Connection, slots: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """Keep other runs from these slots until the end of the transaction, and return their states."""
-        table = tables.slot
-        held = {"lineage": "", "number": 0, "at": 0.0}
-        connection.execute(
-            upsert(connection, table).on_conflict_do_nothing(), [{"slot": each, **held} for each in slots]
-        )
-        rows = connection.execute(
-            select(table.c.slot, table.c.lineage, table.c.number)
-            .where(table.c.slot.in_(slots))
-            .order_by(table.c.slot)
-            .with_for_update()
-        )
-        return {slot: (lineage, number) for slot, lineage, number in rows}
-
     def _wanted(self, connection: Connection, states: Mapping[int, tuple[str, int]]) -> dict[int, bool]:
         """Components to match again, each with whether what is found first is news.
 
-        It is not where nothing was ever known of a component: that is where one starts from.
+        It is not where nothing was ever known of a component, or only what a server said: that is where one starts.
         """
         component, state = tables.component, tables.state
         wanted: dict[int, bool] = {}
@@ -126,7 +112,7 @@ class _Run:
             .join(state, state.c.id == component.c.state)
             .where(component.c.slot.in_(slots))
         ):
-            wanted[identity] = bool(lineage)
+            wanted[identity] = bool(lineage) and not lineage.startswith(OF_SERVER)
         by_state: dict[tuple[str, int], list[int]] = defaultdict(list)
         for slot, known in states.items():
             by_state[known].append(slot)
@@ -167,26 +153,24 @@ class _Run:
 
     def _match(self, connection: Connection, ids: Sequence[int], news: Mapping[int, bool]) -> list[Delta]:
         """Match components again, write what is found, and return what is different and news."""
-        component = tables.component
-        questions, before = self._questions(connection, ids), self._before(connection, ids)
+        before = self._before(connection, ids)
         deltas: list[Delta] = []
         gone: list[dict[str, Any]] = []
         fresh: list[dict[str, Any]] = []
-        for row in connection.execute(select(component).where(component.c.id.in_(ids)).order_by(component.c.id)):
-            known = before[row.id]
-            found = {each.id: each for each in self._found(row, questions[row.id])}
+        for number, found in self._rematch(connection, ids):
+            known = before[number]
             after = {name: known_of(each) for name, each in found.items()}
-            if news[row.id]:
+            if news[number]:
                 deltas += (
                     msgspec.structs.replace(each, found=found.get(each.vulnerability))
-                    for each in compare(row.id, (each for each, _ in known.values()), after.values())
+                    for each in compare(number, (each for each, _ in known.values()), after.values())
                 )
             for name, (old, since) in known.items():
                 if after.get(name) != old:
-                    gone.append({"v": name, "c": row.id})
+                    gone.append({"v": name, "c": number})
                     if name in after:
-                        fresh.append(finding_row(row.id, after[name], since))
-            fresh += (finding_row(row.id, each, self._now) for name, each in after.items() if name not in known)
+                        fresh.append(finding_row(number, after[name], since))
+            fresh += (finding_row(number, each, self._now) for name, each in after.items() if name not in known)
         finding = tables.finding
         if gone:
             lost = (finding.c.vulnerability == bindparam("v")) & (finding.c.component == bindparam("c"))
@@ -194,23 +178,6 @@ class _Run:
         if fresh:
             connection.execute(finding.insert(), fresh)
         return deltas
-
-    def _found(self, row: Row[Any], queries: tuple[Query, ...]) -> Iterator[Vulnerability]:
-        if not queries:
-            return iter(())
-        package = Package(
-            row.name, row.version, PackageType(row.type), row.purl, source=row.source, source_version=row.source_version
-        )
-        return self._matcher.match(package, queries)
-
-    def _questions(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Query, ...]]:
-        subject = tables.subject
-        found: dict[int, tuple[Query, ...]] = defaultdict(tuple)
-        for row in connection.execute(
-            select(subject).where(subject.c.component.in_(ids)).order_by(subject.c.component, subject.c.position)
-        ):
-            found[row.component] += (Query(row.ecosystem, row.name, row.version),)
-        return found
 
     def _before(self, connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, tuple[Known, float]]]:
         finding = tables.finding
@@ -226,7 +193,7 @@ class _Run:
     def _finish(self, connection: Connection, slots: Sequence[int], deltas: Sequence[Delta]) -> None:
         """Note what is different, and the state that the slots have now."""
         if deltas:
-            connection.execute(tables.delta.insert(), [_row(each, self._now) for each in deltas])
+            connection.execute(tables.delta.insert(), [delta_row(each, self._now) for each in deltas])
         component, slot = tables.component, tables.slot
         connection.execute(
             update(component).where(component.c.slot.in_(slots), component.c.state.is_not(None)).values(state=None)
@@ -235,21 +202,6 @@ class _Run:
         connection.execute(
             update(slot).where(slot.c.slot.in_(slots)).values(lineage=lineage, number=number, at=self._now)
         )
-
-
-def _row(delta: Delta, at: float) -> dict[str, Any]:
-    def text(value: Known | Vulnerability | None) -> str | None:
-        return msgspec.json.encode(value).decode() if value else None
-
-    return {
-        "at": at,
-        "component": delta.component,
-        "vulnerability": delta.vulnerability,
-        "kind": delta.kind.value,
-        "before": text(delta.before),
-        "after": text(delta.after),
-        "found": text(delta.found),
-    }
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
 
 from imagegate.inventory import tables
 from imagegate.inventory.hold import ALONE
+from imagegate.inventory.outbox import State
 from imagegate.inventory.recording import retire
 from imagegate.inventory.selection import Listed, promotions
 from imagegate.inventory.store import Inventory
@@ -40,6 +41,19 @@ def let_go(inventory: Inventory, numbers: Sequence[int], now: float) -> None:
             connection.execute(delete(tables.variant_bucket).where(tables.variant_bucket.c.variant.in_(variants)))
             connection.execute(delete(tables.variant).where(tables.variant.c.promotion.in_(chunk)))
             connection.execute(delete(tables.tag).where(tables.tag.c.promotion.in_(chunk)))
+        _sweep(connection)
+
+
+def forget(inventory: Inventory, before: float) -> None:
+    """Drop the changes and notices of a time that is over, in seconds since the epoch; what is not sent yet stays."""
+    delta, notice, batch = tables.delta, tables.notice, tables.batch
+    over = (State.SENT.value, State.FAILED.value)
+    with inventory.transaction() as connection:
+        ALONE.take(connection)
+        connection.execute(delete(delta).where(delta.c.at < before))
+        connection.execute(delete(notice).where(notice.c.at < before, notice.c.state.in_(over)))
+        told = exists().where(delta.c.batch == batch.c.id) | exists().where(notice.c.batch == batch.c.id)
+        connection.execute(delete(batch).where(batch.c.at < before, ~told))
         _sweep(connection)
 
 

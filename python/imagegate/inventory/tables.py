@@ -182,12 +182,24 @@ slot = Table(
 )
 """Of each slot the state of the advisory database that its findings are of."""
 
+asked = Table(
+    "asked",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("heard", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""When an Anchore server was last asked about an image, and until when its events were heeded. server: its lineage."""
+
 delta = Table(
     "delta",
     METADATA,
     Column("id", _NUMBER, primary_key=True),
     Column("at", Float, nullable=False),
     Column("component", _NUMBER, ForeignKey("component.id"), nullable=False),
+    Column("promotion", _NUMBER),
     Column("vulnerability", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("before", Text),
@@ -198,9 +210,10 @@ delta = Table(
     Index("delta_by_at", "at"),
     Index("delta_by_report", "reported_at"),
     Index("delta_by_batch", "batch"),
+    Index("delta_by_promotion", "promotion"),
 )
-"""found: all that the advisories say of it. reported_at: when a report told of it. batch: whose notices tell of it,
-None until they are written."""
+"""promotion: of whose image alone it is news, None: of all that have the component. found: all that the advisories say
+of it. reported_at: when a report told of it. batch: whose notices tell of it, None until they are written."""
 
 batch = Table("batch", METADATA, Column("id", _NUMBER, primary_key=True), Column("at", Float, nullable=False))
 """What was taken together to be told by notices."""

@@ -106,10 +106,46 @@ class TeamNews(msgspec.Struct, frozen=True):
     stopped: int
 
 
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A vulnerability of a package in one version, wherever it is installed. fix: the first fixed version."""
+
+    vulnerability: str
+    severity: Severity
+    package: str
+    version: str
+    type: str
+    fix: str = ""
+
+
+class TeamStanding(msgspec.Struct, frozen=True):
+    """How many images a team has, and what their policies would do to how many of them today."""
+
+    team: str
+    images: int
+    stopped: int
+    warned: int
+    undecided: int
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How all promoted images stand by their policies' rules on vulnerabilities.
+
+    findings: those that stop an image; stopped: the images, whose hits name them by their place.
+    """
+
+    teams: tuple[TeamStanding, ...]
+    findings: tuple[Finding, ...]
+    stopped: tuple[HitImage, ...]
+
+    @property
+    def images(self) -> int:
+        return sum(each.images for each in self.teams)
+
+
 class News(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/recheck/1"):
     """Changes, and the images that they hit. above: images with a hit at or above the threshold, if it is no better.
 
-    problems: what kept anything from being decided.
+    problems: what kept anything from being decided. standing: of all images, where all were evaluated.
     """
 
     above: int
@@ -118,6 +154,7 @@ class News(msgspec.Struct, frozen=True, tag_field="schema", tag="imagegate/reche
     upgrades: tuple[Upgrade, ...] = ()
     teams: tuple[TeamNews, ...] = ()
     problems: tuple[str, ...] = ()
+    standing: Standing | None = None
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -9,6 +9,8 @@ from pathlib import Path
 from imagegate.errors import ConfigError
 
 _PREFIX = "IMAGEGATE_NOTIFY_"
+ALL = f"{_PREFIX}SECRETS_FILE"
+"""The variable that names one file of all channels' secrets."""
 
 
 class Secret:
@@ -31,13 +33,25 @@ def variable(channel: str, what: str) -> str:
 
 
 def find(channel: str, what: str, environ: Mapping[str, str]) -> Secret:
-    """Return a channel's secret, an empty one where there is none. Raises ConfigError for a file that is not there."""
+    """Return a channel's secret, an empty one where there is none. Raises ConfigError for a file that is not there.
+
+    It is the variable's, else the text of the file that the variable with `_FILE` names, else a line of the file of all
+    secrets, `NAME=value`.
+    """
     name = variable(channel, what)
-    file = environ.get(f"{name}_FILE")
-    if not file:
-        return Secret(environ.get(name, ""))
+    if environ.get(name):
+        return Secret(environ[name])
+    if environ.get(f"{name}_FILE"):
+        return Secret(_read(f"{name}_FILE", environ).strip())
+    if not environ.get(ALL):
+        return Secret("")
+    lines = (line.partition("=") for line in _read(ALL, environ).splitlines())
+    return Secret(next((value.strip() for key, _, value in lines if key.strip() == name), ""))
+
+
+def _read(name: str, environ: Mapping[str, str]) -> str:
     try:
-        return Secret(Path(file).read_text().strip())
+        return Path(environ[name]).read_text()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"the file that {name}_FILE names cannot be read", why=why) from error
+        raise ConfigError(f"the file that {name} names cannot be read", why=why) from error

@@ -14,7 +14,7 @@ import msgspec
 
 from imagegate.errors import UsageError
 from imagegate.model import Action
-from imagegate.model.news import Change, HitImage, Kind, News, Reaches, Upgrade, having
+from imagegate.model.news import Change, HitImage, Kind, News, Reaches, Standing, TeamStanding, Upgrade, having
 
 _KINDS = {
     Kind.NEW: "new",
@@ -97,6 +97,36 @@ def tables(news: News, most: int) -> tuple[Table, ...]:
             _images(news, most),
             most,
             len(news.images),
+        ),
+        *(_standing(news.standing, most) if news.standing else ()),
+    )
+
+
+def _standing(standing: Standing, most: int) -> tuple[Table, ...]:
+    counted = Counter(hit.change for image in standing.stopped for hit in image.hits)
+    whole = TeamStanding(
+        "all teams",
+        standing.images,
+        *(sum(getattr(each, name) for each in standing.teams) for name in ("stopped", "warned", "undecided")),
+    )
+    return (
+        _table(
+            "How all images stand",
+            ("team", "images", "would be stopped", "warned about", "undecided"),
+            (
+                (each.team or "(none)", str(each.images), str(each.stopped), str(each.warned), str(each.undecided))
+                for each in (whole, *standing.teams)
+            ),
+            most,
+        ),
+        _table(
+            "What would stop them",
+            ("vulnerability", "severity", "package", "fix", "images"),
+            (
+                (each.vulnerability, each.severity.value, f"{each.package} {each.version}", each.fix or "-", str(count))
+                for each, count in ((standing.findings[number], count) for number, count in counted.most_common())
+            ),
+            most,
         ),
     )
 

@@ -8,7 +8,8 @@ from imagegate.report.escape import markup
 from imagegate.report.news import Table, tables, title
 
 _MOST = 2000
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_INLINE, _BESIDE = "'unsafe-inline'", "'self'"
+_POLICY = f"default-src 'none'; style-src {_INLINE}; base-uri 'none'; form-action 'none'"
 _STYLE = (
     "body{font:14px/1.4 sans-serif;margin:1.5em}table{border-collapse:collapse;margin-bottom:1.5em}"
     "th,td{border:1px solid #bbb;padding:.25em .6em;text-align:left;vertical-align:top}th{background:#eee;color:#000}"
@@ -26,6 +27,15 @@ def render(news: News, reaches: Reaches) -> str:  # noqa: ARG001 - the renderers
         f"<title>{shown} - imagegate</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{shown}</h1>\n"
         f"{problems}{listed}<p>imagegate {__version__}</p>\n</body>\n</html>\n"
     )
+
+
+def beside(page: str, name: str) -> tuple[str, str]:
+    """Return a page with its styles in a file of that name beside it, and that file's text.
+
+    Jenkins shows no styles that are in a page. (Its Content-Security-Policy for archived files.)
+    """
+    link = f'<link rel="stylesheet" href="{name}">'
+    return page.replace(f"<style>{_STYLE}</style>", link, 1).replace(_INLINE, _BESIDE, 1), f"{_STYLE}\n"
 
 
 def _shown(table: Table) -> str:
