@@ -13,7 +13,7 @@ import pytest
 
 from imagegate.analysis.analyze import analyze
 from imagegate.analysis.catalogers import cataloger_of
-from imagegate.analysis.foreign import BinaryProbe, is_foreign
+from imagegate.analysis.foreign import Mark, is_foreign
 from imagegate.analysis.readahead import ReadAhead
 from imagegate.analysis.scan import LayerScan
 from imagegate.analysis.store import LayerStore
@@ -77,18 +77,25 @@ def test_a_deep_path_does_not_exhaust_the_stack(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 5, 13])
 def test_a_mark_across_two_chunks_is_seen(cut: int) -> None:
-    content = b"\x7fELF" + bytes(100) + b"\xff Go buildinf:" + bytes(100)
+    mark = b"\xff Go buildinf:"
+    content = b"\x7fELF" + bytes(100) + mark + bytes(100)
     at = 104 + cut
-    probe = BinaryProbe(content[:at])
-    probe.feed(content[at:])
-    assert probe.found
-    assert not BinaryProbe(content[:at]).found
+    for since in (0, 1, 104):
+        whole = Mark(mark, since)
+        whole.feed(content[:at])
+        assert not whole.found
+        whole.feed(content[at:])
+        assert whole.found
+    slowly = Mark(mark)
+    for index in range(len(content)):
+        slowly.feed(content[index : index + 1])
+    assert slowly.found
 
 
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/app/x.jar", True), ("/lib/apk/db/installed", False), ("/var/lib/rpm/Packages", True),
+        ("/app/x.jar", False), ("/app/x.exe", True), ("/lib/apk/db/installed", False), ("/var/lib/rpm/Packages", True),
         ("/usr/local/bin/python3.11", True), ("/usr/local/bin/node", True), ("/usr/local/go/VERSION", True),
         ("/usr/bin/python-config", False), ("/app/jar", False), ("/nix/store/abc-x", True),
     ],

@@ -12,7 +12,7 @@ from imagegate.model import Analysis, PlatformImage
 from imagegate.progress import Progress
 from imagegate.settings import AnalysisSettings, Limits
 
-REVISION = 9
+REVISION = 10
 """Counts the changes to what an analysis holds; part of every cache key."""
 
 

@@ -1,4 +1,4 @@
-"""Which files hold packages that only syft reads: by name, or by a mark that Go's and Rust's toolchains leave in them.
+"""Which files hold packages that only syft reads: by name, or by a mark that compilers leave in them.
 
 The names are those that syft's catalogers for images look for, so that syft need not be run, and the files not
 unpacked, for the many layers that hold none of them.
@@ -11,7 +11,7 @@ import re
 _RPM = r".*/(?:var/lib|usr/share|usr/lib/sysimage)/rpm/Packages"
 """In Berkeley DB, which rpm left in 4.16."""
 _NAMES = (
-    r".*\.(?:jar|war|ear|par|sar|nar|jpi|hpi|kar|lpkg|dll|exe|rockspec)",
+    r".*\.(?:dll|exe|rockspec)",
     r".*\.deps\.json",
     r".*/(?:DESCRIPTION|conaninfo\.txt|installed\.json|release)",
     _RPM,
@@ -33,10 +33,13 @@ _LIBRARIES = r"lib(?:python|pypy|php)[^/]*\.so[^/]*|libstd-[0-9a-f]{16}\.so|libe
 
 _PATTERN = re.compile("|".join((*_NAMES, rf".*/(?:{_PROGRAMS}|{_LIBRARIES}|go/VERSION)")))
 
-_ELF = b"\x7fELF"
-_MARKS = (b"\xff Go buildinf:", b".dep-v0\0")
-"""Go's build information (debug/buildinfo), and the section of `cargo auditable`."""
-_OVERLAP = max(map(len, _MARKS)) - 1
+MARKS = (b".dep-v0\0", b"\0sbom_length\0")
+"""The section of `cargo auditable`, and the symbol by which GraalVM's native images tell what is compiled into them."""
+_OTHER_PROGRAMS = (b"MZ", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
+"""Portable executables and Mach-O."""
+_UNIVERSAL = b"\xca\xfe\xba\xbe"
+_MOST_ARCHITECTURES = 20
+"""A Java class begins as a universal Mach-O does; what is its version there is a number of architectures here."""
 
 
 def is_database(path: str) -> bool:
@@ -49,23 +52,25 @@ def is_foreign(path: str) -> bool:
     return _PATTERN.fullmatch(path) is not None
 
 
-class BinaryProbe:
-    """Looks for the marks in a program that is fed to it chunk by chunk."""
+def is_other_program(start: bytes) -> bool:
+    """Return whether a file is a program of Windows or macOS: what is built for several systems brings them along."""
+    universal = start.startswith(_UNIVERSAL) and int.from_bytes(start[4:8], "big") <= _MOST_ARCHITECTURES
+    return universal or start.startswith(_OTHER_PROGRAMS)
 
-    def __init__(self, start: bytes) -> None:
+
+class Mark:
+    """Looks for a mark in what is fed to it chunk by chunk. since: no place before it is looked at."""
+
+    def __init__(self, mark: bytes, since: int = 0) -> None:
         self.found = False
+        self._mark, self._since = mark, since
+        self._overlap = len(mark) - 1
         self._tail = b""
-        self.feed(start)
-
-    @staticmethod
-    def wants(start: bytes, mode: int) -> bool:
-        """Return whether a file with this start and mode is a program, as Go and Rust build them."""
-        return bool(mode & 0o111) and start.startswith(_ELF)
 
     def feed(self, chunk: bytes) -> None:
-        """Look at the next chunk; `found` then says whether any mark was seen so far."""
-        if self.found:
+        """Look at the next chunk; `found` then says whether the mark was seen so far."""
+        self._since -= len(chunk)
+        if self.found or self._since > 0:
             return
-        seam = self._tail + chunk[:_OVERLAP]
-        self.found = any(mark in chunk or mark in seam for mark in _MARKS)
-        self._tail = chunk[-_OVERLAP:]
+        self.found = self._mark in chunk or self._mark in self._tail + chunk[: self._overlap]
+        self._tail = (self._tail + chunk[-self._overlap :])[-self._overlap :]

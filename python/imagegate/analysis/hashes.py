@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from imagegate.analysis.layer import Checksums
 
@@ -11,8 +11,8 @@ from imagegate.analysis.layer import Checksums
 class Hashes:
     """Fed chunk by chunk. old: whether the old ones are computed; also: who else wants the chunks."""
 
-    def __init__(self, *, old: bool = False, also: Callable[[bytes], None] | None = None) -> None:
-        self._also = also
+    def __init__(self, *, old: bool = False, also: Iterable[Callable[[bytes], object]] = ()) -> None:
+        self._also = tuple(also)
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False) if old else None
         self._sha1 = hashlib.sha1(usedforsecurity=False) if old else None
@@ -22,8 +22,8 @@ class Hashes:
         for each in (self._sha256, self._md5, self._sha1):
             if each:
                 each.update(data)
-        if self._also:
-            self._also(data)
+        for also in self._also:
+            also(data)
 
     @property
     def sha256(self) -> str:

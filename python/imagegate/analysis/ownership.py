@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from imagegate.analysis.catalogers import cataloger_or_lock_of
+from imagegate.analysis.catalogers import cataloger_or_lock_of, is_archive
 from imagegate.analysis.foreign import is_foreign
 
 _MD5SUMS = re.compile(r".*/lib/dpkg/(?:info|status\.d)/([^/:]+)(?::[^/]+)?\.md5sums")
@@ -33,7 +33,11 @@ def owned_files(content: bytes) -> dict[str, str]:
 
 def listed_files(files: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return those of the files that state packages. files: absolute path and checksum."""
-    return {path: checksum for path, checksum in files if checksum and (cataloger_or_lock_of(path) or is_foreign(path))}
+    return {path: checksum for path, checksum in files if checksum and _states_packages(path)}
+
+
+def _states_packages(path: str) -> bool:
+    return cataloger_or_lock_of(path) is not None or is_archive(path) or is_foreign(path)
 
 
 def unmerged(path: str) -> str:

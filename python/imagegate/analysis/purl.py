@@ -10,10 +10,17 @@ from packageurl import PackageURL
 from imagegate.model import Distro, Package, PackageType
 
 
-def _text(kind: str, namespace: str | None, name: str, version: str, qualifiers: dict[str, str] | None = None) -> str:
+def _text(
+    kind: str,
+    namespace: str | None,
+    name: str,
+    version: str,
+    qualifiers: dict[str, str] | None = None,
+    subpath: str | None = None,
+) -> str:
     """Empty for a name that no purl can have, such as one of blanks: the package itself is kept."""
     try:
-        return PackageURL(kind, namespace, name, version, qualifiers).to_string()
+        return PackageURL(kind, namespace, name, version, qualifiers, subpath).to_string()
     except (ValueError, TypeError):
         return ""
 
@@ -32,6 +39,18 @@ def npm(name: str, version: str) -> str:
 def conda(name: str, version: str, qualifiers: dict[str, str]) -> str:
     """Return the purl of a conda package. qualifiers: `build`, `channel`, `subdir`, where they are known."""
     return _text("conda", None, name, version, {key: each for key, each in qualifiers.items() if each})
+
+
+def maven(group: str, artifact: str, version: str) -> str:
+    """Return the purl of an artifact of Maven's."""
+    return _text("maven", group, artifact, version)
+
+
+def golang(module: str, version: str) -> str:
+    """Return the purl of a Go module: two parts are the namespace, the third is the name, the rest the subpath."""
+    parts = module.split("/")
+    count = min(len(parts), 3)
+    return _text("golang", "/".join(parts[: count - 1]), parts[count - 1], version, subpath="/".join(parts[count:]))
 
 
 def gem(name: str, version: str) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from imagegate.analysis import malware, syft
 from imagegate.analysis.analyze import analyzer_version
+from imagegate.analysis.hashes import Hashes
 from imagegate.analysis.image import assemble
 from imagegate.analysis.layer import LayerAnalysis
 from imagegate.analysis.malware import LayerScanner
 from imagegate.analysis.overlay import Overlay
+from imagegate.analysis.probe import Kept
 from imagegate.analysis.readahead import CHUNK, ReadAhead
 from imagegate.analysis.scan import LayerScan
 from imagegate.analysis.spool import Spool
 from imagegate.analysis.store import LayerStore
 from imagegate.analysis.system import OS_RELEASE, PASSWD
-from imagegate.analysis.tarstream import TarStream, normalise
+from imagegate.analysis.tarstream import Member, TarStream, normalise
 from imagegate.analysis.watched import Watched
 from imagegate.errors import LimitExceeded
 from imagegate.image.inflate import open_layer
@@ -83,28 +85,23 @@ class ImageReader:
             return self._scan(layer, task, scanner)
 
     def _scan(self, layer: Layer, task: Task, scanner: LayerScanner | None) -> LayerAnalysis:
-        """Read a layer, and once more when syft or hard links need contents that the first reading passed by."""
+        """Read a layer, and once more when contents are needed that the first reading passed by."""
         name = f"layer {layer.descriptor.digest}"
         scan = LayerScan(name, self._wanted, self._settings, self._limits, scanner)
         with self._open(layer, task) as ahead:
             scan.read(io.BufferedReader(ahead, CHUNK))
             size = ahead.size
         foreign = scan.foreign()
-        if not foreign and not scan.linked:
+        if not foreign and not scan.linked and not scan.catalogued.again:
             return scan.result(size=size)
         with Spool() as spool:
             with self._open(layer) as ahead:
                 tar = TarStream(io.BufferedReader(ahead, CHUNK), self._limits, name)
                 for member in tar:
-                    links = scan.linked.get(member.path, ())
-                    if links and member.type is FileType.FILE:
-                        content = scan.whole(member, tar)
-                        for path in links:
-                            scan.take(path, content)
-                            if path in foreign:
-                                spool.write(path, [content])
-                        if member.path in foreign:
-                            spool.write(member.path, [content])
+                    if member.type is FileType.FILE and (
+                        member.path in scan.linked or member.path in scan.catalogued.again
+                    ):
+                        _read_again(scan, member, tar, foreign, spool)
                     elif member.path in foreign:
                         spool.add(member, tar)
             return scan.result(syft.catalog(spool, everything=self._settings.catalogers == "syft"), size)
@@ -141,3 +138,26 @@ class ImageReader:
                 if member.path == wanted and member.type is FileType.FILE:
                     content = scan.whole(member, tar)
         return content
+
+
+def _read_again(scan: LayerScan, member: Member, tar: TarStream, foreign: frozenset[str], spool: Spool) -> None:
+    """Take what matters of a file that has other names, or is a program that was not kept."""
+    links = scan.linked.get(member.path, [])
+    hashes = Hashes(old=True)
+    with Kept(member.path) as kept:
+        if any(map(scan.matters, links)):
+            content = scan.whole(member, tar)
+            for path in links:
+                scan.take(path, content)
+            chunks: Iterable[bytes] = [content]
+        else:
+            chunks = iter(lambda: tar.read(CHUNK), b"")
+        for chunk in chunks:
+            hashes.update(chunk)
+            kept.write(chunk)
+        for path in (member.path, *links):
+            anew = path in links or path in scan.catalogued.again
+            left = anew and scan.catalogued.look_again(path, kept.file, hashes.checksums)
+            if path in foreign or left:
+                kept.file.seek(0)
+                spool.write(path, iter(lambda: kept.file.read(CHUNK), b""))

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import BinaryIO
 
 import msgspec
 
 from imagegate.analysis import patterns
-from imagegate.analysis.catalogers import LOCK_FILES, Cataloger, Unreadable, cataloger_of, cataloger_or_lock_of
+from imagegate.analysis.catalogers import cataloger_of, cataloger_or_lock_of, is_archive
+from imagegate.analysis.catalogued import Catalogued
 from imagegate.analysis.copyright import is_copyright, licenses
 from imagegate.analysis.entries import Entries
-from imagegate.analysis.foreign import BinaryProbe, is_database, is_foreign
-from imagegate.analysis.hashes import Hashes, checksums
-from imagegate.analysis.layer import Checksums, Evidence, LayerAnalysis, Ownership
+from imagegate.analysis.foreign import is_database, is_foreign
+from imagegate.analysis.hashes import Hashes
+from imagegate.analysis.layer import Checksums, Evidence, LayerAnalysis
 from imagegate.analysis.malware import LayerScanner
-from imagegate.analysis.ownership import listed_files, owned_files, owner_of, unmerged
+from imagegate.analysis.ownership import owner_of, unmerged
+from imagegate.analysis.probe import Kept, Probe
 from imagegate.analysis.search import Search
 from imagegate.analysis.tarstream import Member, TarStream
 from imagegate.analysis.verify import is_record
 from imagegate.errors import LimitExceeded
-from imagegate.model import ContentMatch, FileEntry, FileType, Package, SearchKind
+from imagegate.model import ContentMatch, FileEntry, FileType, SearchKind
 from imagegate.settings import AnalysisSettings, Limits
 
 _CHUNK = 1024 * 1024
@@ -30,7 +33,7 @@ class LayerScan:
     """Collects what a layer holds.
 
     foreign: paths that syft should look at. linked: hard links to contents that matter under the link's name only;
-    target to paths. Both need the layer to be read again, which few layers do.
+    target to paths. These, and what was catalogued only in part, need the layer to be read again, which few layers do.
     """
 
     def __init__(
@@ -47,9 +50,7 @@ class LayerScan:
         self._native, self._syft = settings.catalogers != "syft", settings.catalogers != "native"
         self._cataloger_of = cataloger_or_lock_of if settings.lock_files else cataloger_of
         self._entries = Entries()
-        self._packages: dict[str, tuple[Checksums, tuple[Package, ...]]] = {}
-        self._unreadable: dict[str, str] = {}
-        self._ownership: dict[str, Ownership] = {}
+        self.catalogued = Catalogued(native=self._native, syft=self._syft)
         self._contents: dict[str, bytes] = {}
         self._foreign: dict[str, frozenset[str]] = {}
         self._search = Search(
@@ -71,7 +72,9 @@ class LayerScan:
 
     def foreign(self) -> frozenset[str]:
         """Paths for syft: all but those that a distro's package brought in this same layer, which stands for them."""
-        owned = {(unmerged(path), its) for each in self._ownership.values() for path, its in each.files.items()}
+        owned = {
+            (unmerged(path), its) for each in self.catalogued.ownership.values() for path, its in each.files.items()
+        }
         return frozenset(
             path
             for path, sums in self._foreign.items()
@@ -82,14 +85,13 @@ class LayerScan:
         """Return what was found. foreign: what syft found in this layer; size: bytes of the tar."""
         databases = {path for path in self._foreign if self._native and is_database(path)}
         silent = databases - {each.path for each in foreign}
-        unreadable = self._unreadable | dict.fromkeys(silent, "syft finds no packages in it")
-        packages = ((path, *found) for path, found in self._packages.items() if self._stands(path))
+        unreadable = self.catalogued.unreadable | dict.fromkeys(silent, "syft finds no packages in it")
         return LayerAnalysis(
             files=tuple(self._entries.files.values()),
             whiteouts=tuple(self._entries.whiteouts),
             opaque=tuple(self._entries.opaque),
-            evidence=(*(Evidence(*each) for each in packages), *foreign),
-            ownership=tuple(each for path, each in self._ownership.items() if self._stands(path)),
+            evidence=self.catalogued.evidence(self._stands, foreign),
+            ownership=tuple(each for path, each in self.catalogued.ownership.items() if self._stands(path)),
             contents={path: content for path, content in self._contents.items() if self._stands(path)},
             size=size,
             checksums={path: sums for path, sums in self._checksums.items() if self._stands(path)},
@@ -121,15 +123,17 @@ class LayerScan:
                 self._matches[path] = tuple(
                     msgspec.structs.replace(match, path=path) for match in self._matches.get(link, ())
                 )
-            if self._matters(path) or (self._syft and is_foreign(path)):
+            foreign = self._syft and (is_foreign(path) or (is_archive(path) and not self._native))
+            if self.matters(path) or foreign or (is_archive(path) and self._native):
                 self.linked.setdefault(link, []).append(path)
-                if is_foreign(path):
-                    self._foreign[path] = frozenset()
+            if foreign:
+                self._foreign[path] = frozenset()
         self._entries.add(FileEntry(path, kind, mode, uid, gid, size, sha256, link))
         if kind is FileType.DIRECTORY and self._syft and "/nix/store/" in path and is_foreign(path):
             self._foreign[path] = frozenset()
 
-    def _matters(self, path: str) -> bool:
+    def matters(self, path: str) -> bool:
+        """Return whether the file at this path is read whole."""
         return self._kept(path) or self._cataloger_of(path) is not None or owner_of(path) != "" or is_copyright(path)
 
     def _kept(self, path: str) -> bool:
@@ -139,37 +143,37 @@ class LayerScan:
     def _content(self, member: Member, tar: TarStream) -> str:
         """Read a regular file, keep what matters of it, and return its SHA-256."""
         path = member.path
+        self.catalogued.forget(path)
+        self._foreign.pop(path, None)
         if self._scanner:
             self._scanner.begin()
-        foreign = self._syft and is_foreign(path)
-        if self._matters(path):
-            content = self.whole(member, tar)
+        if self.matters(path):
+            data = content = self.whole(member, tar)
             self.take(path, content)
             self._look_into(path, content)
-            hashes = self._hashes(foreign)
-            sha256 = self._hashed(path, hashes, content)
-            if foreign:
-                self._foreign[path] = hashes.all
-            return sha256
-        searched = bool(self._search) and 0 < member.size <= self._settings.search_max_size
-        data = tar.read(member.size if searched else _CHUNK)
-        if searched:
-            self._look_into(path, data)
-        probe = BinaryProbe(data) if self._syft and not foreign and BinaryProbe.wants(data, member.mode) else None
-        hashes = self._hashes(foreign)
-        while data and tar.left:
-            hashes.update(data)
-            data = tar.read(_CHUNK)
-            if probe:
-                probe.feed(data)
-        sha256 = self._hashed(path, hashes, data)
-        if foreign or (probe and probe.found):
-            self._foreign[path] = hashes.all if foreign else frozenset()
+        else:
+            searched = bool(self._search) and 0 < member.size <= self._settings.search_max_size
+            data = tar.read(member.size if searched else _CHUNK)
+            if searched:
+                self._look_into(path, data)
+        probe = Probe(path, data, member.mode, native=self._native, syft=self._syft)
+        with ExitStack() as stack:
+            kept = stack.enter_context(Kept(path)) if probe.cataloger else None
+            hashes = self._hashes(probe, kept)
+            while data and tar.left:
+                hashes.update(data)
+                data = tar.read(_CHUNK)
+            sha256 = self._hashed(path, hashes, data)
+            left = kept and probe.cataloger and self.catalogued.look(probe.cataloger, path, kept.file, hashes.checksums)
+        if probe.named or probe.foreign or left:
+            self._foreign[path] = hashes.all if probe.named or probe.archive else frozenset()
+        if probe.again:
+            self.catalogued.again.add(path)
         return sha256
 
-    def _hashes(self, foreign: bool) -> Hashes:
-        feed = self._scanner.feed if self._scanner else None
-        return Hashes(old=foreign or self._settings.verify, also=feed)
+    def _hashes(self, probe: Probe, kept: Kept | None) -> Hashes:
+        feeds = [*probe.feeds, *([kept.write] if kept else []), *([self._scanner.feed] if self._scanner else [])]
+        return Hashes(old=probe.named or probe.archive or self._settings.verify, also=feeds)
 
     def _hashed(self, path: str, hashes: Hashes, last: bytes) -> str:
         """Take a file's last chunk; keep the old checksums where they are wanted, and return the SHA-256."""
@@ -208,24 +212,7 @@ class LayerScan:
             self._licenses[path] = licenses(content)
         package = owner_of(path)
         if package:
-            self._ownership[path] = Ownership(path, package, owned_files(content))
+            self.catalogued.own(path, package, content)
         cataloger = self._cataloger_of(path)
-        if cataloger:
-            self._catalog(cataloger, path, content)
-
-    def _catalog(self, cataloger: Cataloger, path: str, content: bytes) -> None:
-        self._packages.pop(path, None)
-        self._unreadable.pop(path, None)
-        native = self._native or cataloger in LOCK_FILES
-        if not native:
+        if cataloger and self.catalogued.read(cataloger, path, content):
             self._foreign[path] = frozenset()
-        try:
-            packages = cataloger.parse(path, content) if native else ()
-            if packages:
-                self._packages[path] = (checksums(content), packages)
-            if cataloger.files is not None:
-                self._ownership[path] = Ownership(path, "", listed_files(cataloger.files(content)))
-        except Unreadable as error:
-            # Whether it matters is known when the layers above are: they may have another one.
-            if native:
-                self._unreadable[path] = str(error)

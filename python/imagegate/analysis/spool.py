@@ -14,8 +14,8 @@ from typing import Self
 
 from imagegate.analysis.hashes import Hashes
 from imagegate.analysis.layer import Checksums
+from imagegate.analysis.probe import no_space
 from imagegate.analysis.tarstream import Member, TarStream
-from imagegate.errors import AnalysisError
 from imagegate.model import FileType
 
 _CHUNK = 1024 * 1024
@@ -48,9 +48,7 @@ class Spool:
                     hashes.update(chunk)
                     file.write(chunk)
         except OSError as error:
-            raise AnalysisError(
-                f"{path} cannot be unpacked", why=str(error), hint="TMPDIR says where temporary files go."
-            ) from error
+            raise no_space(path, error) from error
         self.checksums[path] = hashes.checksums
 
     def _place(self, path: str) -> Path:

@@ -12,15 +12,16 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imagegate.analysis.catalogers.rpm import source_of
 from imagegate.analysis.layer import Evidence
-from imagegate.analysis.spool import Spool
 from imagegate.errors import AnalysisError
 from imagegate.model import Package, PackageType
+
+if TYPE_CHECKING:
+    from imagegate.analysis.spool import Spool
 
 TIMEOUT = 900.0
 """Seconds for one layer."""
@@ -204,6 +205,8 @@ def _package(artifact: _Artifact, location: _Location) -> Package:
 
 def _source(kind: PackageType, about: dict[str, Any]) -> tuple[str, str]:
     """Return name and version of the source package, where the format names one."""
+    from imagegate.analysis.catalogers.rpm import source_of  # A start from the cache needs no cataloger.
+
     match kind:
         case PackageType.DPKG:
             return str(about.get("source") or ""), str(about.get("sourceVersion") or "")

@@ -1,4 +1,7 @@
-"""The native catalogers. A new package format is a module here and a line in CATALOGERS or LOCK_FILES."""
+"""The native catalogers. A new package format is a module here and a line in CATALOGERS or LOCK_FILES.
+
+JAVA and GO read what is too large to be read whole: `probe` says of which files.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import re
 from collections.abc import Callable
 
 from imagegate.analysis.catalogers.apk import APK
-from imagegate.analysis.catalogers.cataloger import Cataloger, Unreadable
+from imagegate.analysis.catalogers.cataloger import Cataloger, FileCataloger, Found, Unreadable
 from imagegate.analysis.catalogers.conda import CONDA
 from imagegate.analysis.catalogers.dpkg import DPKG
 from imagegate.analysis.catalogers.gem import GEM
 from imagegate.analysis.catalogers.gemlock import GEM_LOCK
+from imagegate.analysis.catalogers.golang import GO
+from imagegate.analysis.catalogers.java import JAVA
 from imagegate.analysis.catalogers.npm import NPM
 from imagegate.analysis.catalogers.npmlock import NPM_LOCK
 from imagegate.analysis.catalogers.python import PYTHON
@@ -43,4 +48,13 @@ cataloger_of = _finder(CATALOGERS)
 cataloger_or_lock_of = _finder(CATALOGERS + LOCK_FILES)
 """The same, and those of lock files."""
 
-__all__ = ["CATALOGERS", "LOCK_FILES", "Cataloger", "Unreadable", "cataloger_of", "cataloger_or_lock_of"]
+
+def is_archive(path: str) -> bool:
+    """Return whether the path is of a Java archive. Go programs are known by their content only."""
+    return path.endswith(JAVA.endings)
+
+
+__all__ = [
+    "CATALOGERS", "GO", "JAVA", "LOCK_FILES", "Cataloger", "FileCataloger", "Found", "Unreadable", "cataloger_of",
+    "cataloger_or_lock_of", "is_archive",
+]  # fmt: skip

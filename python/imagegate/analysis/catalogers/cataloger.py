@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from imagegate.model import Package
+
+
+class Seekable(Protocol):
+    """A binary file, or what reads as one."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
 
 
 class Unreadable(Exception):
@@ -29,3 +37,24 @@ class Cataloger:
     endings: tuple[str, ...]
     parse: Callable[[str, bytes], tuple[Package, ...]]
     files: Callable[[bytes], Iterable[tuple[str, str]]] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """packages: of one file. complete: whether these are all; where not, syft may know more."""
+
+    packages: tuple[Package, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class FileCataloger:
+    """Reads a format in which what matters is here and there in a large file: it is kept on disk, and sought in.
+
+    endings: of the paths of its files; empty where only the content tells them.
+    parse: path and file to what it states. Raises Unreadable where the rest of it cannot be known, and that may matter.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    parse: Callable[[str, Seekable], Found]
