@@ -14,7 +14,7 @@ import pytest
 
 from imagegate.inventory import tables
 from imagegate.inventory.recording import retire
-from imagegate.model import Action, Severity
+from imagegate.model import Action, Package, PackageType, Severity
 from imagegate.model.news import Change, Hit, HitImage, Kind, News, threshold
 from imagegate.progress import NoProgress
 from imagegate.report.news import FORMATS, render
@@ -81,6 +81,45 @@ def test_the_same_is_not_told_again(site: Site) -> None:
     assert (code, hits(news)) == (0, set())
     code, news = site.run("recheck", "--since", "2020-01-01")
     assert (code, len(hits(news))) == (1, 4)
+
+
+def anew(site: Site, *records: dict[str, Any]) -> None:
+    """Make the advisory database anew, as an agent does that comes and goes."""
+    site.database.unlink()
+    site.know(*records)
+
+
+def test_what_there_are_no_advisories_of_for_a_time_is_neither_resolved_nor_new_afterwards(site: Site) -> None:
+    known = [
+        advisory("CVE-2026-0002", "openssl", **HIGH),
+        advisory("CVE-2026-0001", "zlib"),
+        advisory("GHSA-1", "npm-a"),
+    ]
+    site.know(*known)
+    assert site.run("recheck")[0] == 1
+    anew(site, advisory("GHSA-1", "npm-a"))
+    before = site.findings()
+    code, news = site.run("recheck", "--full")
+    assert (code, hits(news)) == (2, set())
+    assert site.findings() == before
+    assert {each.team: (each.images, each.undecided) for each in news.standing.teams} == {
+        "platform": (1, 1),
+        "team-0": (2, 2),
+        "team-1": (1, 1),
+    }
+    anew(site, *known, advisory("CVE-2026-0005", "openssl", **HIGH))
+    code, news = site.run("recheck")
+    assert (code, {name for _, name in hits(news)}) == (1, {"CVE-2026-0005"})
+
+
+def test_what_is_resolved_meanwhile_is_told_when_there_are_advisories_again(site: Site) -> None:
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH), advisory("GHSA-1", "npm-a"))
+    site.run("recheck")
+    site.run("db", "forget", "osv/Debian")
+    assert site.run("recheck")[1].changes == ()
+    site.know(advisory("CVE-2026-0001", "zlib", day=3))
+    news = site.run("recheck")[1]
+    assert [(each.kind, each.vulnerability) for each in news.changes] == [(Kind.RESOLVED, "CVE-2026-0002")]
 
 
 def test_only_images_that_count_are_hit(site: Site) -> None:
@@ -334,6 +373,29 @@ def test_every_image_is_evaluated_as_a_gate_would_do_it_today(site: Site) -> Non
     waive(site, f"{REGISTRY}/app-*:*")
     news = site.run("recheck", "--full")[1]
     assert [image.name for image in news.standing.stopped] == [f"{REGISTRY}/base:1.0"]
+
+
+def cargo(name: str, version: str) -> Package:
+    return Package(name, version, PackageType.OTHER, f"pkg:cargo/{name}@{version}")
+
+
+def of_cargo(name: str, fixed: str) -> dict[str, Any]:
+    record = advisory(name, "tokio", fixed)
+    record["affected"][0]["package"]["ecosystem"] = "crates.io"
+    return record
+
+
+def test_an_upgrade_is_to_the_highest_fix_by_the_ecosystems_own_order(site: Site) -> None:
+    site.know(of_cargo("CVE-2026-1000", "0.9.0"))
+    site.promote("rust", cargo("tokio", "1.0.0"), digest="sha256:rust", policy=TEXT)
+    site.know(of_cargo("CVE-2026-1001", "1.10.0"), of_cargo("CVE-2026-1002", "1.9.0"), of_cargo("CVE-2026-1003", ""))
+    news = site.run("recheck")[1]
+    told = [(each.package, each.to, each.vulnerabilities, each.images) for each in news.upgrades]
+    assert told == [
+        ("tokio", "1.10.0", ("CVE-2026-1001", "CVE-2026-1002"), 1),
+        ("tokio", "", ("CVE-2026-1003",), 1),
+    ]
+    assert "no fix yet  image  none of 1 image" in render("text", news, threshold(["high"]))
 
 
 def test_news_is_forgotten_after_a_time_and_what_is_known_is_not(site: Site) -> None:

@@ -16,10 +16,9 @@ from imagegate.cli.app import App, titled
 from imagegate.errors import UsageError
 
 if TYPE_CHECKING:
-    from imagegate.cli.recheck_source import Done
+    from imagegate.cli.recheck_source import Done, Source
     from imagegate.inventory.look import Look
     from imagegate.inventory.placed import Where
-    from imagegate.inventory.standing import Known
     from imagegate.inventory.store import Inventory
 
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
@@ -75,7 +74,7 @@ def recheck(
         if shard:
             return _tell_shard(app, shard, done, problems)
         look = make_look(app, now)
-        code = _report(app, inventory, look, problems, since, reports, known.known() if full else None)
+        code = _report(app, inventory, look, problems, since, reports, known if full else None)
         told = tell_teams(app, inventory, look)
     for each in told.failures:
         click.echo(f"imagegate: {each}", err=True)
@@ -95,7 +94,7 @@ def report(app: App, full: bool, since: datetime | None, outputs: tuple[str, ...
     now = time.time()
     with source(app) as known, app.factory.inventory() as inventory:
         problems = tuple(dict.fromkeys((*app.problems, *known.undecided(inventory, now))))
-        return _report(app, inventory, make_look(app, now), problems, since, reports, known.known() if full else None)
+        return _report(app, inventory, make_look(app, now), problems, since, reports, known if full else None)
 
 
 @recheck.command()
@@ -162,11 +161,11 @@ def _report(
     problems: Sequence[str],
     since: datetime | None,
     reports: Sequence[tuple[str, Path]],
-    known: Known | None,
+    known: Source | None,
 ) -> int:
     """Write the reports, print the news, and only then note that it was told: who dies before tells it again.
 
-    known: tells what packages have, where all images are to be evaluated.
+    known: who says what packages have, where all images are to be evaluated.
     """
     from imagegate.inventory.outbox import between, reported, unreported
     from imagegate.report import write_atomically
@@ -176,7 +175,7 @@ def _report(
     with inventory.reading() as connection:
         news, numbers = look(connection, where, problems)
         if known:
-            news = look.standing(connection, news, known)
+            news = look.standing(connection, news, known.known(), known.silent(connection))
     for name, path in reports:
         write_atomically(path, render(name, news, look.reaches))
     app.answer(news, lambda: render("text", news, look.reaches).rstrip("\n"))

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from sqlalchemy import Connection
+
 from imagegate.anchore import freshness
 from imagegate.anchore.client import AnchoreClient
 from imagegate.anchore.server import ServerEvent, ServerSubscription
@@ -73,6 +75,10 @@ class ServerSource:
     def known(self) -> Known:
         """Return the inventory's own memory: what the server said when it was asked."""
         return remembered
+
+    def silent(self, _: Connection) -> tuple[str, ...]:
+        """Return none: `undecided` tells of what the server has no data on."""
+        return ()
 
     def undecided(self, inventory: Inventory, now: float) -> tuple[str, ...]:
         """Compare the server's feeds with what images are of."""

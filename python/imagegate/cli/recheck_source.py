@@ -11,6 +11,8 @@ import msgspec
 from imagegate.cli.app import App
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from imagegate.inventory.standing import Known
     from imagegate.inventory.store import Inventory
     from imagegate.vulnerability.database import AdvisoryDatabase
@@ -35,6 +37,9 @@ class Source(Protocol):
 
     def known(self) -> Known:
         """Return what tells of packages all that is known of them."""
+
+    def silent(self, connection: Connection) -> tuple[str, ...]:
+        """Return the ecosystems of packages that nothing is known of, and that no policy lets pass."""
 
 
 @contextmanager
@@ -73,6 +78,14 @@ class AdvisorySource:
         from imagegate.inventory.rematch import Rematch
 
         return Rematch(self._advisories)
+
+    def silent(self, connection: Connection) -> tuple[str, ...]:
+        """Compare the ecosystems with the database's."""
+        from imagegate.inventory.covered import uncovered
+
+        if self._app.settings.policy.missing_advisories == "go":
+            return ()
+        return uncovered(connection, {feed.ecosystem for feed in self._advisories.feeds()})
 
     def undecided(self, inventory: Inventory, now: float) -> tuple[str, ...]:
         """Compare the ecosystems that images have packages of with the database's."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection
 
-from imagegate.inventory.news import changed, judged, lacking, policies
+from imagegate.inventory.covered import lacking
+from imagegate.inventory.news import changed, judged, policies
 from imagegate.inventory.placed import Placed, Where, placed
 from imagegate.inventory.standing import Known, standing
 from imagegate.inventory.upgrades import news
@@ -52,8 +53,11 @@ class Look(msgspec.Struct, frozen=True):
             images = tuple(judged(map(self._owned, hit), verdicts))
         return news(found.changes, images, self.reaches, _few((*problems, *verdicts.problems))), found.numbers
 
-    def standing(self, connection: Connection, news: News, known: Known) -> News:
-        """Return the news with how all images stand. known: tells what components have."""
+    def standing(self, connection: Connection, news: News, known: Known, silent: Collection[str] = ()) -> News:
+        """Return the news with how all images stand.
+
+        known: tells what components have. silent: ecosystems that it knows nothing of, which no policy lets pass.
+        """
         documents = policies(connection)
         problems: dict[str, None] = dict.fromkeys(news.problems)
 
@@ -62,7 +66,7 @@ class Look(msgspec.Struct, frozen=True):
             verdicts.problems = problems
             return verdicts
 
-        found = standing(connection, known, verdicts_on, self._team)
+        found = standing(connection, known, verdicts_on, self._team, silent)
         return msgspec.structs.replace(news, standing=found, problems=_few(tuple(problems)))
 
     def _owned(self, image: Placed) -> Placed:

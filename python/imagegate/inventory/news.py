@@ -12,9 +12,11 @@ from sqlalchemy import Connection, select
 from imagegate.inventory import tables
 from imagegate.inventory.model import Known
 from imagegate.inventory.placed import Placed, Where
+from imagegate.inventory.rematch import package_of
 from imagegate.inventory.verdicts import Verdicts
 from imagegate.model import Vulnerability
 from imagegate.model.news import Change, Hit, HitImage, Kind
+from imagegate.vulnerability.ecosystems import of_language
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ def changed(connection: Connection, where: Where) -> Changed:
             delta.c.id, delta.c.at, delta.c.kind, delta.c.before, delta.c.after, delta.c.found, delta.c.component,
             delta.c.promotion,
             component.c.name, component.c.version, component.c.type, component.c.release, component.c.source,
+            component.c.source_version, component.c.purl,
         )
         .join(component, component.c.id == delta.c.component)
         .where(where)
@@ -71,6 +74,7 @@ def _change(row: Any) -> Change:
         exploited=known.exploited,
         aliases=known.aliases,
         url=known.url,
+        ecosystem=row.release or of_language(package_of(row)),
     )
 
 
@@ -96,26 +100,3 @@ def policies(connection: Connection) -> dict[str, str]:
     """Return the recorded documents by their keys."""
     rows = connection.execute(select(tables.policy.c.hash, tables.policy.c.document))
     return {row.hash: row.document for row in rows}
-
-
-def lacking(connection: Connection, known: Iterable[str]) -> tuple[str, ...]:
-    """Return the ecosystems that images have packages of and that are not among the known, which have advisories."""
-    subject, member, held = tables.subject, tables.bucket_component, tables.variant_bucket
-    variant, promotion = tables.variant, tables.promotion
-    there, missing = set(known), []
-    name = connection.execute(select(subject.c.ecosystem).order_by(subject.c.ecosystem).limit(1)).scalar()
-    while name is not None:
-        live = (
-            select(subject.c.component)
-            .join(member, member.c.component == subject.c.component)
-            .join(held, held.c.bucket == member.c.bucket)
-            .join(variant, variant.c.id == held.c.variant)
-            .join(promotion, promotion.c.id == variant.c.promotion)
-            .where(subject.c.ecosystem == name, subject.c.position == 0, promotion.c.retired_at.is_(None))
-            .limit(1)
-        )
-        if name not in there and connection.execute(live).first():
-            missing.append(name)
-        after = select(subject.c.ecosystem).where(subject.c.ecosystem > name).order_by(subject.c.ecosystem).limit(1)
-        name = connection.execute(after).scalar()
-    return tuple(missing)

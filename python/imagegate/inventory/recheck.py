@@ -16,7 +16,8 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from imagegate import __version__
 from imagegate.inventory import tables
-from imagegate.inventory.buckets import finding_row
+from imagegate.inventory.buckets import finding_row, state_number
+from imagegate.inventory.covered import of, uncovered
 from imagegate.inventory.deltas import delta_row
 from imagegate.inventory.model import OF_SERVER, SLOTS, Delta, Known, compare
 from imagegate.inventory.recording import known_of
@@ -84,6 +85,7 @@ class _Run:
         self._rematch = Rematch(advisories)
         self._changes: dict[int, frozenset[tuple[str, str]]] = {}
         self._exploited: dict[int, frozenset[str]] = {}
+        self._feeds = frozenset(feed.ecosystem for feed in advisories.feeds())
 
     def group(self, slots: Sequence[int]) -> tuple[list[Delta], int] | None:
         """Do some slots in one transaction. None: another run was faster, with these advisories or newer ones."""
@@ -91,12 +93,17 @@ class _Run:
             states = lock(connection, slots)
             if any(lineage == self._state[0] and number > self._state[1] for lineage, number in states.values()):
                 return None
+            # Of what there are no advisories of, nothing is learnt: what is known of it stays, of the state that it is.
+            absent = uncovered(connection, self._feeds)
             wanted = self._wanted(connection, states)
+            if absent:
+                for number in self._of(connection, slots, absent):
+                    wanted.pop(number, False)
             deltas: list[Delta] = []
             ids = sorted(wanted)
             for start in range(0, len(ids), _CHUNK):
                 deltas += self._match(connection, ids[start : start + _CHUNK], wanted)
-            self._finish(connection, slots, deltas)
+            self._finish(connection, states, deltas, absent)
         return deltas, len(wanted)
 
     def _wanted(self, connection: Connection, states: Mapping[int, tuple[str, int]]) -> dict[int, bool]:
@@ -190,18 +197,41 @@ class _Run:
             found[number][name] = msgspec.json.decode(facts, type=Known), since
         return found
 
-    def _finish(self, connection: Connection, slots: Sequence[int], deltas: Sequence[Delta]) -> None:
-        """Note what is different, and the state that the slots have now."""
+    def _finish(
+        self,
+        connection: Connection,
+        states: Mapping[int, tuple[str, int]],
+        deltas: Sequence[Delta],
+        absent: Collection[str],
+    ) -> None:
+        """Note what is different, and the state that the slots have now. absent: ecosystems without advisories."""
         if deltas:
             connection.execute(tables.delta.insert(), [delta_row(each, self._now) for each in deltas])
         component, slot = tables.component, tables.slot
-        connection.execute(
-            update(component).where(component.c.slot.in_(slots), component.c.state.is_not(None)).values(state=None)
-        )
+        slots = sorted(states)
+        matched = component.c.slot.in_(slots) & component.c.state.is_not(None)
+        if absent:
+            self._keep(connection, states, absent)
+            matched &= component.c.id.not_in(of(absent))
+        connection.execute(update(component).where(matched).values(state=None))
         lineage, number = self._state
         connection.execute(
             update(slot).where(slot.c.slot.in_(slots)).values(lineage=lineage, number=number, at=self._now)
         )
+
+    def _of(self, connection: Connection, slots: Collection[int], absent: Collection[str]) -> Sequence[int]:
+        """Return the components of slots that are of ecosystems."""
+        component = tables.component
+        query = select(component.c.id).where(component.c.slot.in_(slots), component.c.id.in_(of(absent)))
+        return connection.execute(query).scalars().all()
+
+    def _keep(self, connection: Connection, states: Mapping[int, tuple[str, int]], absent: Collection[str]) -> None:
+        """Have components of ecosystems say themselves of which state they are, before their slots get another."""
+        component = tables.component
+        for slot, known in states.items():
+            mine = (component.c.slot == slot) & component.c.state.is_(None) & component.c.id.in_(of(absent))
+            if connection.execute(select(component.c.id).where(mine).limit(1)).first():
+                connection.execute(update(component).where(mine).values(state=state_number(connection, known)))
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

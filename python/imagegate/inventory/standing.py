@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from imagegate.inventory import tables
+from imagegate.inventory.covered import images_of
 from imagegate.inventory.placed import Placed, having
 from imagegate.inventory.verdicts import Verdicts
 from imagegate.model import Action, Vulnerability
@@ -24,20 +25,22 @@ def standing(
     known: Known,
     verdicts_on: Callable[[Sequence[Vulnerability]], Verdicts],
     team_of: Callable[[str, str], str],
+    silent: Collection[str] = (),
 ) -> Standing:
     """Evaluate every image by its policy's rules on vulnerabilities.
 
     verdicts_on: returns what answers for findings. team_of: returns whose an image is, by its repository and record.
+    silent: ecosystems that nothing is known of, so that no image with packages of them can be said to pass.
     """
     vulnerabilities: list[Vulnerability] = []
     by_component: dict[int, list[int]] = {}
     for number, found in _known(connection, known):
         by_component[number] = list(range(len(vulnerabilities), len(vulnerabilities) + len(found)))
         vulnerabilities += found.values()
-    tally = _Tally(verdicts_on(vulnerabilities), vulnerabilities, team_of)
+    tally = _Tally(verdicts_on(vulnerabilities), vulnerabilities, team_of, images_of(connection, silent))
     for image in having(connection, by_component, select(tables.finding.c.component).distinct()):
         tally.add(image)
-    return tally.standing(_by_team(connection, team_of))
+    return tally.standing(_all(connection))
 
 
 def _known(connection: Connection, known: Known) -> Iterator[tuple[int, dict[str, Vulnerability]]]:
@@ -47,11 +50,19 @@ def _known(connection: Connection, known: Known) -> Iterator[tuple[int, dict[str
         yield from known(connection, ids[start : start + _CHUNK])
 
 
-def _by_team(connection: Connection, team_of: Callable[[str, str], str]) -> Counter[str]:
-    """How many images each team has: those without findings are evaluated as well, and pass."""
+class _Image(msgspec.Struct, frozen=True):
+    repository: str
+    digest: str
+    team: str
+    policy: str
+
+
+def _all(connection: Connection) -> Iterator[_Image]:
+    """All that count: an image without findings has to be evaluated as well."""
     promotion = tables.promotion
-    rows = connection.execute(select(promotion.c.repository, promotion.c.team).where(promotion.c.retired_at.is_(None)))
-    return Counter(team_of(repository, team) for repository, team in rows)
+    query = select(promotion.c.repository, promotion.c.digest, promotion.c.team, promotion.c.policy)
+    for row in connection.execute(query.where(promotion.c.retired_at.is_(None))):
+        yield _Image(*row)
 
 
 class _Answers(dict[int, Hit]):
@@ -77,40 +88,60 @@ class _Tally:
     """Counts images, and keeps those that would be stopped."""
 
     def __init__(
-        self, verdicts: Verdicts, vulnerabilities: Sequence[Vulnerability], team_of: Callable[[str, str], str]
+        self,
+        verdicts: Verdicts,
+        vulnerabilities: Sequence[Vulnerability],
+        team_of: Callable[[str, str], str],
+        silent: Collection[tuple[str, str]],
     ) -> None:
+        """silent: images that have packages which nothing is known of."""
         self._verdicts, self._vulnerabilities, self._team_of = verdicts, vulnerabilities, team_of
+        self._silent = silent
         self._answers: dict[tuple[object, ...], _Answers] = defaultdict(_Answers)
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._words: dict[tuple[str, str], str] = {}
         self._places: dict[int, int] = {}
         self._stopped: list[HitImage] = []
 
     def add(self, image: Placed) -> None:
-        """Evaluate one image."""
+        """Evaluate one image that has findings."""
         subject = image.subject
-        team = self._team_of(subject.repository, image.team)
         answers = self._answers[self._verdicts.kind(subject)]
         for number in [each for each in image.hits if each not in answers]:
             place, inherited = number >> 1, bool(number & 1)
             answers.take(number, Hit(place, inherited, *self._verdicts.answer(subject, place, inherited)))
+        key = subject.repository, subject.digest
         if stopping := answers.stopping.intersection(image.hits):
+            team = self._team_of(subject.repository, image.team)
             hits = tuple(self._moved(answers[number]) for number in sorted(stopping))
-            self._stopped.append(HitImage(subject.repository, subject.digest, subject.tags, team, image.base, hits))
-            self._counts[team, "stopped"] += 1
+            self._stopped.append(HitImage(*key, subject.tags, team, image.base, hits))
+            self._words[key] = "stopped"
         elif not answers.unknown.isdisjoint(image.hits):
-            self._counts[team, "undecided"] += 1
+            self._words[key] = "undecided"
         elif not answers.warning.isdisjoint(image.hits):
-            self._counts[team, "warned"] += 1
+            self._words[key] = "warned"
 
     def _moved(self, hit: Hit) -> Hit:
         """Name a finding by its place among those that stop anything."""
         return msgspec.structs.replace(hit, change=self._places.setdefault(hit.change, len(self._places)))
 
-    def standing(self, by_team: Counter[str]) -> Standing:
-        """Return what was counted."""
+    def _word(self, image: _Image) -> str:
+        key = image.repository, image.digest
+        word = self._words.get(key, "")
+        if word != "stopped" and (key in self._silent or not self._verdicts.is_usable(image.policy)):
+            return "undecided"
+        return word
+
+    def standing(self, images: Iterable[_Image]) -> Standing:
+        """Return what was counted. images: all."""
+        whole: Counter[str] = Counter()
+        counts: Counter[tuple[str, str]] = Counter()
+        for image in images:
+            team = self._team_of(image.repository, image.team)
+            whole[team] += 1
+            counts[team, self._word(image)] += 1
         teams = [
-            TeamStanding(team, images, *(self._counts[team, each] for each in ("stopped", "warned", "undecided")))
-            for team, images in by_team.items()
+            TeamStanding(team, count, *(counts[team, each] for each in ("stopped", "warned", "undecided")))
+            for team, count in whole.items()
         ]
         return Standing(
             tuple(sorted(teams, key=lambda each: (-each.stopped, -each.warned, each.team))),

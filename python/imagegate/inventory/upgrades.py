@@ -11,12 +11,9 @@ from imagegate.model import Action, Severity
 from imagegate.model.news import Change, Hit, HitImage, News, Reaches, TeamNews, Upgrade, by_identity, having
 from imagegate.vulnerability.ecosystems import version_key
 
-_ECOSYSTEMS = {"npm": "npm", "python": "PyPI", "gem": "RubyGems", "java": "Maven", "go": "Go"}
-
-
-_Key = tuple[str, str, str]
-"""What is upgraded: package, type, and the base where that is to be done."""
-_NOTHING: _Key = ("", "", "")
+_Key = tuple[str, str, str, bool]
+"""What is upgraded: package, type, the base where that is to be done, and whether there is a fix."""
+_NOTHING: _Key = ("", "", "", False)
 """What is to be done about what is waived, or better than before."""
 
 
@@ -57,16 +54,16 @@ def _key(change: Change, hit: Hit, base: str) -> _Key:
     """Return what clears a hit."""
     if hit.waived or not change.is_worse:
         return _NOTHING
-    return change.subject, change.type, (base or "?") if hit.inherited else ""
+    return change.subject, change.type, (base or "?") if hit.inherited else "", bool(change.fix)
 
 
 def _upgrade(key: _Key, changes: Sequence[Change], images: int) -> Upgrade:
-    package, type_, base = key
+    package, type_, base, is_fixed = key
     severities: list[Severity] = [change.severity for change in changes]
     return Upgrade(
         package=package,
         type=type_,
-        to=_highest(changes) if all(change.fix for change in changes) else "",
+        to=_highest(changes) if is_fixed else "",
         base=base,
         vulnerabilities=tuple(sorted({change.vulnerability for change in changes})),
         severity=max(severities, key=lambda each: each.rank),
@@ -77,10 +74,9 @@ def _upgrade(key: _Key, changes: Sequence[Change], images: int) -> Upgrade:
 def _highest(changes: Sequence[Change]) -> str:
     """Return the highest of the fixed versions, which has all the fixes."""
     versions = list(dict.fromkeys(change.fix for change in changes))
-    ecosystem = changes[0].release or _ECOSYSTEMS.get(changes[0].type, "")
-    if len(versions) == 1 or not ecosystem:
-        return versions[-1]
-    return max(versions, key=version_key(ecosystem))
+    if len(versions) == 1:
+        return versions[0]
+    return max(versions, key=version_key(changes[0].ecosystem))
 
 
 def _teams(images: Sequence[HitImage]) -> tuple[TeamNews, ...]:

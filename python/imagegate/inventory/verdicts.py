@@ -81,6 +81,10 @@ class Verdicts:
         self._about_all: dict[str, bool] = {}
         self.problems: dict[str, None] = {}
 
+    def is_usable(self, policy: str) -> bool:
+        """Whether a policy can be evaluated at all; `problems` tell why not."""
+        return self._bundle(policy) is not None
+
     def kind(self, image: Subject) -> tuple[object, ...]:
         """Return what tells images apart that are answered differently."""
         bundle = self._bundle(image.policy)

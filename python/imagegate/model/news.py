@@ -28,7 +28,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     """A change to what is known of one package in one version, wherever it is installed.
 
     at: when it was found, in seconds since the epoch. severity: now, or the last one of what is resolved; before: the
-    severity that it had. source: the distribution's source package. fix: the first fixed version.
+    severity that it had. source: the distribution's source package. fix: the first fixed version. ecosystem: whose
+    order its versions are in.
     """
 
     at: float
@@ -45,6 +46,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     exploited: bool = False
     aliases: tuple[str, ...] = ()
     url: str = ""
+    ecosystem: str = ""
 
     @property
     def is_worse(self) -> bool:
@@ -87,7 +89,10 @@ class HitImage(msgspec.Struct, frozen=True):
 
 
 class Upgrade(msgspec.Struct, frozen=True):
-    """What one upgrade clears. base: where to do it, empty: in the images. to: empty where there is no fix yet."""
+    """What one upgrade clears. base: where to do it, empty: in the images.
+
+    to: empty where there is no fix yet: then `images` are those that wait for one.
+    """
 
     package: str
     type: str

@@ -143,7 +143,7 @@ def _upgrade(each: Upgrade) -> tuple[str, ...]:
         each.package,
         each.to or "no fix yet",
         where,
-        _many(each.images, "image"),
+        _many(each.images, "image") if each.to else f"none of {_many(each.images, 'image')}",
         each.severity.value,
         _few(each.vulnerabilities),
     )
