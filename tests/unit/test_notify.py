@@ -238,11 +238,52 @@ def test_slack_is_given_text_that_is_no_markup() -> None:
     "channel",
     [{"kind": "slack"}, {"kind": "webhook", "url": "http://example.com/x"}, {"kind": "email", "server": "x:25"}],
 )
-def test_a_channel_that_cannot_work_is_an_error_before_anything_is_noted(site: Site, channel: dict[str, Any]) -> None:
-    site.settings["notify"] = {"channels": {"one": channel}}
+def test_a_channel_that_cannot_work_is_an_error_keeps_no_other_from_it_and_what_it_has_to_tell_waits(
+    site: Site, hook: Webhook, channel: dict[str, Any]
+) -> None:
+    by_webhook(site, hook)
+    site.settings["notify"]["channels"]["broken"] = channel
     learn(site)
     assert site.run("recheck")[0] == 2
-    assert states(site) == []
+    assert len(hook.posts) == 2
+    assert sorted(states(site)) == [("pending", 0), ("pending", 0), ("sent", 1), ("sent", 1)]
+    assert site.run("recheck", "notify", "--dry-run")[0] == 2
+    site.settings["notify"]["channels"]["broken"] = {"kind": "webhook", "url": hook.url}
+    assert site.run("recheck", "notify")[0] == 0
+    assert len(hook.posts) == 4
+
+
+def test_messages_of_a_channel_that_is_no_more_are_given_up_at_once(
+    site: Site, hook: Webhook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_webhook(site, hook)
+    hook.faults = ["400"] * 2
+    learn(site)
+    assert site.run("recheck")[0] == 2
+    site.settings["notify"] = {"channels": {}}
+    assert site.run("recheck", "notify")[0] == 0
+    assert "2 messages are given up" in capsys.readouterr().err
+    assert states(site) == [("failed", 1), ("failed", 1)]
+
+
+def test_a_dry_run_shows_nothing_that_a_digest_would_hold_back(site: Site, hook: Webhook) -> None:
+    by_webhook(site, hook)
+    site.settings["notify"]["digest"] = "daily"
+    learn(site)
+    site.run("recheck")
+    learn(site, 3)
+    site.run("recheck")
+    assert site.run("recheck", "notify", "--dry-run")[1]["waiting"] == []
+    assert site.run("recheck", "notify")[1]["sent"] == 0
+
+
+def test_a_team_cannot_write_lines_of_its_own(site: Site, hook: Webhook, capsys: pytest.CaptureFixture[str]) -> None:
+    site.promote("evil", deb("bash"), team="a\nX-Evil: 1", policy=TEXT)
+    by_webhook(site, hook)
+    hook.faults = ["400"]
+    site.know(advisory("CVE-2026-0002", "bash", **HIGH))
+    assert site.run("recheck")[0] == 2
+    assert not any(text.startswith("X-Evil") for text in capsys.readouterr().err.splitlines())
 
 
 def test_a_mail_goes_to_the_teams_owners_or_to_the_channels_own(site: Site, office: PostOffice) -> None:
@@ -330,12 +371,12 @@ def test_a_mail_server_that_refuses_is_asked_again_by_the_next_run(site: Site, o
     assert len(office.mails) == 1
 
 
-def test_a_password_is_not_sent_readable(site: Site, office: PostOffice) -> None:
+def test_a_password_is_not_sent_readable(site: Site, office: PostOffice, capsys: pytest.CaptureFixture[str]) -> None:
     by_mail(site, office, user="gate", to=["x@example.com"])
     learn(site)
-    code, words = site.run("recheck", IMAGEGATE_NOTIFY_MAIL_PASSWORD="s3cret")
-    assert code == 2
-    assert "readable" in str(words)
+    assert site.run("recheck", IMAGEGATE_NOTIFY_MAIL_PASSWORD="s3cret")[0] == 2
+    assert "readable" in capsys.readouterr().err
+    assert office.mails == []
 
 
 def test_two_that_tell_at_once_tell_different_things(site: Site) -> None:
@@ -348,12 +389,12 @@ def test_two_that_tell_at_once_tell_different_things(site: Site) -> None:
         outbox.write(connection, batch, [("one", message), ("one", message)], 1.0)
     with site.inventory.transaction() as connection:
         assert outbox.take(connection, 2.0) is None
-    first = outbox.next_notice(site.inventory, 3.0, 60.0, ())
-    second = outbox.next_notice(site.inventory, 3.0, 60.0, ())
+    first = outbox.next_notice(site.inventory, 3.0, 60.0, (), ("one",))
+    second = outbox.next_notice(site.inventory, 3.0, 60.0, (), ("one",))
     assert first
     assert second
     assert first.key != second.key
-    assert outbox.next_notice(site.inventory, 3.0, 60.0, ()) is None
+    assert outbox.next_notice(site.inventory, 3.0, 60.0, (), ("one",)) is None
 
 
 def test_a_notice_whose_sender_died_is_sent_again_under_its_key_and_no_sooner(site: Site) -> None:
@@ -363,10 +404,10 @@ def test_a_notice_whose_sender_died_is_sent_again_under_its_key_and_no_sooner(si
         batch = outbox.take(connection, 1.0)
         assert batch is not None
         outbox.write(connection, batch, [("one", Message("a", "s", "m", "h", "{}"))], 1.0)
-    dead = outbox.next_notice(site.inventory, 10.0, 60.0, ())
+    dead = outbox.next_notice(site.inventory, 10.0, 60.0, (), ("one",))
     assert dead
-    assert outbox.next_notice(site.inventory, 69.0, 60.0, ()) is None
-    again = outbox.next_notice(site.inventory, 71.0, 60.0, ())
+    assert outbox.next_notice(site.inventory, 69.0, 60.0, (), ("one",)) is None
+    again = outbox.next_notice(site.inventory, 71.0, 60.0, (), ("one",))
     assert again
     assert again.key == dead.key
     outbox.sent(site.inventory, again, 72.0)

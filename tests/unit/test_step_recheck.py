@@ -90,6 +90,20 @@ def test_one_agent_does_it_all_and_what_it_found_is_told_in_numbers(call: Calls)
     assert again["badge"] == "re-check: nothing new"
 
 
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [({"since": "yesterday"}, "`since` must be a day"), ({"outputs": {"sarif": "x"}}, "not written as 'sarif'")],
+)
+def test_what_the_report_would_be_refused_for_is_refused_at_once(
+    call: Calls, parameters: dict[str, Any], words: str
+) -> None:
+    result = call(update=False, **parameters)
+    assert result["outcome"] == "undecided"
+    assert words in result["message"]
+    assert result["recheck"] is None
+    assert call(update=False)["recheck"]["vulnerabilities"] == 1, "nothing was told yet"
+
+
 def test_a_full_one_tells_how_all_images_stand(call: Calls) -> None:
     result = call(update=False, full=True)
     assert result["recheck"]["standing"] == [

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from imagegate.cli.app import App
+from imagegate.cli.app import App, titled
 from imagegate.cli.console import printable
-from imagegate.errors import ConfigError, ImagegateError
+from imagegate.errors import ImagegateError
+from imagegate.report.escape import line
 
 if TYPE_CHECKING:
     from imagegate.inventory.look import Look
-    from imagegate.inventory.outbox import Notice
     from imagegate.inventory.store import Inventory
     from imagegate.model.news import Message, News
     from imagegate.notify.sender import Sender
@@ -38,40 +38,48 @@ def tell_teams(app: App, inventory: Inventory, look: Look, *, again: bool = Fals
     from imagegate.inventory import outbox
 
     settings = app.settings
-    senders: dict[str, Sender] = {name: app.factory.sender(name) for name in settings.notify.channels}
+    senders, unusable = _senders(app)
     with inventory.transaction() as connection:
         batch = outbox.take(connection, look.now, _EVERY[settings.notify.digest])
-        if batch is not None and senders:
+        if batch is not None and settings.notify.channels:
             news, _ = look(connection, outbox.of_batch(batch))
             outbox.write(connection, batch, messages(app, news), look.now)
     if again:
         outbox.revive(inventory, look.now)
-    return _send(app, inventory, senders)
+    for channel, count in outbox.drop(inventory, settings.notify.channels, look.now).items():
+        app.say(f"note: {count} messages are given up, since there is no channel {channel} any more")
+    return _send(app, inventory, senders, unusable)
 
 
-def _send(app: App, inventory: Inventory, senders: dict[str, Sender]) -> Telling:
+def _senders(app: App) -> tuple[dict[str, Sender], list[str]]:
+    """Return what sends, by channel, and what keeps other channels from it: their messages wait."""
+    senders, unusable = {}, []
+    for name in app.settings.notify.channels:
+        try:
+            senders[name] = app.factory.sender(name)
+        except ImagegateError as error:
+            unusable.append(printable(str(error)))
+    return senders, unusable
+
+
+def _send(app: App, inventory: Inventory, senders: dict[str, Sender], failures: list[str]) -> Telling:
     from imagegate.inventory import outbox
 
     tried: set[int] = set()
-    sent, failures = 0, []
-    while notice := outbox.next_notice(inventory, time.time(), lease(app), tried):
+    sent = 0
+    while notice := outbox.next_notice(inventory, time.time(), lease(app), tried, senders):
         tried.add(notice.number)
         try:
-            _sender(senders, notice).send(notice.message, notice.key)
+            senders[notice.channel].send(notice.message, notice.key)
         except ImagegateError as error:
             outbox.not_sent(inventory, notice, time.time(), str(error))
-            failures.append(f"team {notice.message.team or '(none)'} is not told: {printable(str(error))}")
+            team = line(notice.message.team) or "(none)"
+            failures.append(f"team {team} is not told: {printable(str(error))}")
         else:
             outbox.sent(inventory, notice, time.time())
             sent += 1
     with inventory.reading() as connection:
         return Telling(sent, tuple(failures), outbox.given_up(connection))
-
-
-def _sender(senders: dict[str, Sender], notice: Notice) -> Sender:
-    if notice.channel not in senders:
-        raise ConfigError(f"there is no channel {notice.channel} any more", hint="It is in notify.channels no longer.")
-    return senders[notice.channel]
 
 
 def lease(app: App) -> float:
@@ -109,15 +117,18 @@ def preview(app: App, inventory: Inventory, look: Look) -> int:
     """Print what would be sent, and change nothing."""
     from imagegate.inventory import outbox
 
+    _, unusable = _senders(app)
     with inventory.reading() as connection:
-        news, _ = look(connection, outbox.unnoticed())
-        old = outbox.waiting(connection, look.now, lease(app))
-    found = [*((each.channel, each.message) for each in old), *messages(app, news)]
-    if app.as_json:
-        told = [{"channel": channel, "team": each.team, "subject": each.subject} for channel, each in found]
-        app.print_json("notify", {"waiting": told})
-        return 0
-    for channel, message in found:
-        click.echo(printable(f"--- {channel}: {message.team or '(none)'}\n{message.subject}\n\n{message.markdown}"))
-    click.echo(f"{len(found)} would be sent")
-    return 0
+        found = [(each.channel, each.message) for each in outbox.waiting(connection, look.now, lease(app))]
+        if outbox.is_due(connection, look.now, _EVERY[app.settings.notify.digest]):
+            found += messages(app, look(connection, outbox.unnoticed())[0])
+    told = [{"channel": channel, "team": each.team, "subject": each.subject} for channel, each in found]
+    shown = [
+        printable(f"--- {channel}: {line(message.team) or '(none)'}\n{message.subject}\n\n{message.markdown}")
+        for channel, message in found
+    ]
+    document = titled("notify-preview", {"waiting": told, "failures": unusable})
+    app.answer(document, lambda: "\n".join([*shown, f"{len(found)} would be sent"]))
+    for each in () if app.as_json else unusable:
+        click.echo(f"imagegate: {each}", err=True)
+    return 2 if unusable else 0

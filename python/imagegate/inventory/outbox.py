@@ -77,8 +77,7 @@ def take(connection: Connection, now: float, every: float = 0.0) -> int | None:
     last were taken less than `every` seconds ago. Who takes at the same time takes others.
     """
     delta, batch = tables.delta, tables.batch
-    last = connection.execute(select(func.max(batch.c.at))).scalar()
-    if last is not None and now - last < every:
+    if not is_due(connection, now, every):
         return None
     numbers = connection.execute(
         select(delta.c.id).where(unnoticed()).order_by(delta.c.id).with_for_update(skip_locked=True)
@@ -90,6 +89,24 @@ def take(connection: Connection, now: float, every: float = 0.0) -> int | None:
     for chunk in _chunks(mine):
         connection.execute(update(delta).where(delta.c.id.in_(chunk)).values(batch=number))
     return int(number)
+
+
+def is_due(connection: Connection, now: float, every: float) -> bool:
+    """Whether the last changes were taken at least `every` seconds ago."""
+    last = connection.execute(select(func.max(tables.batch.c.at))).scalar()
+    return last is None or now - last >= every
+
+
+def drop(inventory: Inventory, channels: Collection[str], now: float) -> dict[str, int]:
+    """Give up the notices of channels that there are no more, and return how many of each channel."""
+    notice = tables.notice
+    gone = notice.c.state.in_((State.PENDING.value, State.SENDING.value)) & notice.c.channel.not_in(list(channels))
+    with inventory.transaction() as connection:
+        rows = connection.execute(select(notice.c.channel, func.count()).where(gone).group_by(notice.c.channel)).all()
+        if rows:
+            fresh = {"state": State.FAILED.value, "state_at": now, "error": "there is no such channel any more"}
+            connection.execute(update(notice).where(gone).values(**fresh))
+    return {row[0]: int(row[1]) for row in rows}
 
 
 def write(connection: Connection, batch: int, messages: Iterable[tuple[str, Message]], now: float) -> None:
@@ -119,15 +136,18 @@ def waiting(connection: Connection, now: float, lease: float) -> tuple[Notice, .
     return tuple(_notice(*row) for row in rows)
 
 
-def next_notice(inventory: Inventory, now: float, lease: float, tried: Collection[int]) -> Notice | None:
-    """Take the next notice for sending. lease: seconds after which who took one cannot be at it any more. tried: not
-    these again.
+def next_notice(
+    inventory: Inventory, now: float, lease: float, tried: Collection[int], channels: Collection[str]
+) -> Notice | None:
+    """Take the next notice of some channels for sending.
+
+    lease: seconds after which who took one cannot be at it any more. tried: not these again.
     """
     notice = tables.notice
     with inventory.transaction() as connection:
         row = connection.execute(
             _columns()
-            .where(_due(now, lease), notice.c.id.not_in(list(tried)))
+            .where(_due(now, lease), notice.c.id.not_in(list(tried)), notice.c.channel.in_(list(channels)))
             .order_by(notice.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -176,19 +176,25 @@ class _Writer:
             {"repository": self._promoted.repository, "name": name, "promotion": number, "since": at}
             for name in self._promoted.tags
         ]
-        if not rows:
-            return
-        statement = upsert(self._connection, tables.tag)
-        moved = {"promotion": statement.excluded.promotion, "since": statement.excluded.since}
-        self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["repository", "name"],
-                set_=moved,
-                where=(tables.tag.c.promotion != statement.excluded.promotion)
-                & (tables.tag.c.since <= statement.excluded.since),
-            ),
-            rows,
-        )
+        if rows:
+            statement = upsert(self._connection, tables.tag)
+            moved = {"promotion": statement.excluded.promotion, "since": statement.excluded.since}
+            self._connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["repository", "name"],
+                    set_=moved,
+                    where=(tables.tag.c.promotion != statement.excluded.promotion)
+                    & (tables.tag.c.since <= statement.excluded.since),
+                ),
+                rows,
+            )
+        promotion, tag = tables.promotion, tables.tag
+        mine = promotion.c.repository == self._promoted.repository
+        is_tagged = promotion.c.id.in_(select(tag.c.promotion).where(tag.c.repository == self._promoted.repository))
+        lost = mine & promotion.c.untagged_at.is_(None) & ~is_tagged
+        again = mine & promotion.c.untagged_at.is_not(None) & is_tagged
+        self._connection.execute(update(promotion).where(lost).values(untagged_at=at))
+        self._connection.execute(update(promotion).where(again).values(untagged_at=None))
 
     def _variant(self, number: int, variant: Variant) -> None:
         returned = self._connection.execute(

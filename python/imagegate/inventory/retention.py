@@ -18,14 +18,20 @@ _CHUNK = 400
 
 
 def overdue(connection: Connection, *, keep: int, untagged_days: int, now: float) -> tuple[Listed, ...]:
-    """Return what rules let go. keep: the newest so many of a repository stay, 0: all; untagged_days: what has no tag
-    and is older leaves, 0: never. now: seconds since the epoch.
+    """Return what rules let go.
+
+    keep: the newest so many of a repository stay, 0: all. untagged_days: what lost its last tag so long ago leaves, 0:
+    never. now: seconds since the epoch.
     """
+    promotion = tables.promotion
+    query = select(promotion.c.id, promotion.c.untagged_at).where(promotion.c.untagged_at.is_not(None))
+    lost: dict[int, float] = {row[0]: row[1] for row in connection.execute(query)}
     later: Counter[str] = Counter()
     found: list[Listed] = []
     for each in sorted(promotions(connection), key=lambda each: -each.promoted_at):
         later[each.repository] += 1
-        old = bool(untagged_days) and now - each.promoted_at > untagged_days * 86400
+        since = lost.get(each.number, each.promoted_at)
+        old = bool(untagged_days) and now - since > untagged_days * 86400
         if (keep and later[each.repository] > keep) or (old and not each.tags):
             found.append(each)
     return tuple(found)

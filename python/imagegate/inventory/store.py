@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from imagegate.errors import InventoryError
 
-_HEAD = "0003"
+_HEAD = "0004"
 """The newest revision, which `migrations/versions` has."""
 _WAIT = 60
 """Seconds that one writer waits for another, in SQLite."""

@@ -38,6 +38,7 @@ promotion = Table(
     Column("digest", Text, nullable=False),
     Column("promoted_at", Float, nullable=False),
     Column("retired_at", Float),
+    Column("untagged_at", Float),
     Column("team", Text, nullable=False),
     Column("base_digest", Text, nullable=False),
     Column("policy", String(64), nullable=False),
@@ -45,7 +46,7 @@ promotion = Table(
     UniqueConstraint("repository", "digest"),
     Index("promotion_by_base", "base_digest"),
 )
-"""facts: what is only told, as JSON. retired_at: when it left; what has no tag any more may be retired."""
+"""facts: what is only told, as JSON. retired_at: when it left. untagged_at: when it lost its last tag to another."""
 
 tag = Table(
     "tag",

@@ -13,10 +13,11 @@ def line(text: str) -> str:
     """Return text as one printable line: control, format and bidirectional characters, and line ends, are escaped."""
     if text.isprintable():
         return text
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+    return "".join(character if character.isprintable() else escaped(character) for character in text)
 
 
-def _escaped(character: str) -> str:
+def escaped(character: str) -> str:
+    """Return a character by its number."""
     code = ord(character)
     if code < 0x100:
         return f"\\x{code:02x}"
@@ -25,7 +26,7 @@ def _escaped(character: str) -> str:
 
 def xml(text: str) -> str:
     """Return text without what no XML 1.0 document may hold. Markup is left to the serializer. (XML 1.0, 2.2, Char.)"""
-    return _INVALID_XML.sub(lambda match: _escaped(match[0]), text)
+    return _INVALID_XML.sub(lambda match: escaped(match[0]), text)
 
 
 def markup(text: str, *, lines: bool = False) -> str:

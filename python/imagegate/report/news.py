@@ -58,7 +58,9 @@ def title(news: News) -> str:
     found, images = totals(news)
     what = _many(found, "new or changed vulnerability", "new or changed vulnerabilities")
     if not images:
-        return f"{what}, and no image is hit" if found else "no promoted image is hit by anything new"
+        if found:
+            return f"{what}, and no image is hit"
+        return "not everything could be decided" if news.problems else "no promoted image is hit by anything new"
     told = f"{what} in {_many(images, 'image')}"
     stopped = sum(each.stopped for each in news.teams)
     return f"{told}; {stopped} would be stopped today" if stopped else told

@@ -1,0 +1,18 @@
+"""When a promotion lost its last tag."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column, where the tables are not made anew, by today's word."""
+    columns = {each["name"] for each in sa.inspect(op.get_bind()).get_columns("promotion")}
+    if "untagged_at" not in columns:
+        op.add_column("promotion", sa.Column("untagged_at", sa.Float))
