@@ -16,6 +16,7 @@ _BACK = (
     "DROP INDEX delta_by_promotion",
     "ALTER TABLE delta DROP COLUMN promotion",
     "ALTER TABLE promotion DROP COLUMN untagged_at",
+    "DROP INDEX promotion_by_digest",
     "UPDATE alembic_version SET version_num = '0001'",
 )
 """From today's tables to the first ones."""

@@ -238,12 +238,12 @@ class _Writer:
         """Keys of the components or files of the base's newest promotion, None where it is not in the inventory."""
         if not self._promoted.base_digest:
             return None
+        digest, promotion = self._promoted.base_digest, tables.promotion
+        by_index = select(promotion.c.id).where(promotion.c.digest == digest)
         found = self._connection.execute(
             select(tables.variant.c.id)
-            .join(tables.promotion, tables.promotion.c.id == tables.variant.c.promotion)
             .where(
-                (tables.promotion.c.digest == self._promoted.base_digest)
-                | (tables.variant.c.digest == self._promoted.base_digest),
+                tables.variant.c.promotion.in_(by_index) | (tables.variant.c.digest == digest),
                 tables.variant.c.platform == variant.platform,
             )
             .order_by(tables.variant.c.id.desc())

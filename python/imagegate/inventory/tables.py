@@ -45,6 +45,7 @@ promotion = Table(
     Column("facts", Text, nullable=False),
     UniqueConstraint("repository", "digest"),
     Index("promotion_by_base", "base_digest"),
+    Index("promotion_by_digest", "digest"),
 )
 """facts: what is only told, as JSON. retired_at: when it left. untagged_at: when it lost its last tag to another."""
 

@@ -1,4 +1,4 @@
-"""When a promotion lost its last tag."""
+"""When a promotion lost its last tag; and images by their digest alone, as bases are looked up."""
 
 from __future__ import annotations
 
@@ -16,3 +16,4 @@ def upgrade() -> None:
     columns = {each["name"] for each in sa.inspect(op.get_bind()).get_columns("promotion")}
     if "untagged_at" not in columns:
         op.add_column("promotion", sa.Column("untagged_at", sa.Float))
+    op.create_index("promotion_by_digest", "promotion", ["digest"], if_not_exists=True)
