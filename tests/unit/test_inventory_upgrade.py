@@ -14,6 +14,7 @@ from tests.unit.test_inventory import NOW, Fleet, advisory, deb
 _BACK = (
     "DROP TABLE asked",
     "DROP INDEX delta_by_promotion",
+    "DROP INDEX delta_by_component",
     "ALTER TABLE delta DROP COLUMN promotion",
     "ALTER TABLE promotion DROP COLUMN untagged_at",
     "DROP INDEX promotion_by_digest",

@@ -71,7 +71,11 @@ class AdvisorySource:
         slots = slots_of(*shard) if shard else tuple(range(SLOTS))
         with self._app.progress.task("re-check", len(slots)) as task:
             done = recheck(inventory, self._advisories, slots=slots, now=now, full=full, advance=task.advance)
-        return Done(len(done.deltas), done.components)
+        skipped = done.skipped and (
+            f"{done.skipped} of {len(slots)} parts are of newer advisories than the database here: update it, or do "
+            "everything by --full",
+        )
+        return Done(len(done.deltas), done.components, skipped or ())
 
     def known(self) -> Known:
         """Return a matcher: the inventory keeps neither scores nor dates, which policies ask for."""

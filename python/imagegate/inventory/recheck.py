@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from imagegate import __version__
+from imagegate.errors import AdvisoryError
 from imagegate.inventory import tables
 from imagegate.inventory.buckets import finding_row, state_number
 from imagegate.inventory.covered import of, uncovered
@@ -23,7 +25,7 @@ from imagegate.inventory.model import OF_SERVER, SLOTS, Delta, Known, compare
 from imagegate.inventory.recording import known_of
 from imagegate.inventory.rematch import Rematch
 from imagegate.inventory.slots import lock
-from imagegate.inventory.store import Inventory
+from imagegate.inventory.store import Inventory, untangled
 from imagegate.vulnerability.database import AdvisoryDatabase
 
 _CHUNK = 400
@@ -65,12 +67,10 @@ def recheck(
     size = -(-len(slots) // (_FULL_GROUPS if full else _GROUPS))
     for start in range(0, len(slots), size):
         group = slots[start : start + size]
-        done = run.group(group)
-        if done is None:
-            skipped += len(group)
-        else:
-            deltas += done[0]
-            components += done[1]
+        done = untangled(partial(run.group, group))
+        deltas += done.deltas
+        components += done.components
+        skipped += done.skipped
         advance(len(group))
     return Progressed(tuple(deltas), components, len(slots), skipped)
 
@@ -81,18 +81,18 @@ class _Run:
     def __init__(self, inventory: Inventory, advisories: AdvisoryDatabase, now: float, full: bool) -> None:
         self._inventory, self._advisories, self._now, self._full = inventory, advisories, now, full
         # Another version of this program may match otherwise, so that what it knows is not taken for what we know.
-        self._state = (f"{advisories.lineage} {__version__}", advisories.number)
+        self._origin = f"{advisories.lineage} {__version__}"
+        self._state = (f"{self._origin} {advisories.token(advisories.number)}".rstrip(), advisories.number)
         self._rematch = Rematch(advisories)
         self._changes: dict[int, frozenset[tuple[str, str]]] = {}
         self._exploited: dict[int, frozenset[str]] = {}
         self._feeds = frozenset(feed.ecosystem for feed in advisories.feeds())
 
-    def group(self, slots: Sequence[int]) -> tuple[list[Delta], int] | None:
-        """Do some slots in one transaction. None: another run was faster, with these advisories or newer ones."""
+    def group(self, slots: Sequence[int]) -> Progressed:
+        """Do some slots in one transaction, but for those that another run has done by newer advisories."""
         with self._inventory.transaction() as connection:
-            states = lock(connection, slots)
-            if any(lineage == self._state[0] and number > self._state[1] for lineage, number in states.values()):
-                return None
+            states = {slot: known for slot, known in lock(connection, slots).items() if not self._is_newer(known)}
+            count, slots = len(slots), sorted(states)
             # Of what there are no advisories of, nothing is learnt: what is known of it stays, of the state that it is.
             absent = uncovered(connection, self._feeds)
             wanted = self._wanted(connection, states)
@@ -104,7 +104,28 @@ class _Run:
             for start in range(0, len(ids), _CHUNK):
                 deltas += self._match(connection, ids[start : start + _CHUNK], wanted)
             self._finish(connection, states, deltas, absent)
-        return deltas, len(wanted)
+        return Progressed(tuple(deltas), len(wanted), count, count - len(slots))
+
+    def _is_newer(self, known: tuple[str, int]) -> bool:
+        """Whether a slot is of a later state of these advisories, which a run that does everything goes back from."""
+        lineage, number = known
+        return not self._full and self._is_mine(lineage) and number > self._state[1]
+
+    def _is_mine(self, lineage: str) -> bool:
+        return lineage == self._origin or lineage.startswith(f"{self._origin} ")
+
+    def _leads_here(self, lineage: str, number: int) -> bool:
+        """Whether a state is one that these advisories were in: a copy of them has other states by the same numbers."""
+        token = lineage[len(self._origin) + 1 :]
+        return self._is_mine(lineage) and (not token or token == self._advisories.token(number))
+
+    def _later(self, connection: Connection) -> Sequence[int]:
+        """Return the states of these advisories that are later than this one: a gate had newer ones."""
+        state = tables.state
+        query = select(state.c.id).where(
+            state.c.lineage == self._advisories.lineage, state.c.number > self._advisories.number
+        )
+        return connection.execute(query).scalars().all()
 
     def _wanted(self, connection: Connection, states: Mapping[int, tuple[str, int]]) -> dict[int, bool]:
         """Components to match again, each with whether what is found first is news.
@@ -117,14 +138,14 @@ class _Run:
         for identity, lineage in connection.execute(
             select(component.c.id, state.c.lineage)
             .join(state, state.c.id == component.c.state)
-            .where(component.c.slot.in_(slots))
+            .where(component.c.slot.in_(slots), state.c.id.not_in(self._later(connection)))
         ):
             wanted[identity] = bool(lineage) and not lineage.startswith(OF_SERVER)
         by_state: dict[tuple[str, int], list[int]] = defaultdict(list)
         for slot, known in states.items():
             by_state[known].append(slot)
         for (lineage, number), members in by_state.items():
-            if self._full or lineage != self._state[0]:
+            if self._full or not self._leads_here(lineage, number) or self._has_forgotten(number):
                 rows = connection.execute(
                     select(component.c.id).where(component.c.slot.in_(members), component.c.state.is_(None))
                 )
@@ -133,12 +154,23 @@ class _Run:
                 wanted.update((identity, True) for identity in self._hit(connection, members, number))
         return wanted
 
-    def _hit(self, connection: Connection, slots: Collection[int], number: int) -> Iterator[int]:
-        """The components that what changed since a state can be about."""
+    def _has_forgotten(self, number: int) -> bool:
+        """Whether so much time has passed that nobody knows what changed since."""
+        try:
+            self._since(number)
+        except AdvisoryError:
+            return True
+        return False
+
+    def _since(self, number: int) -> None:
         if number not in self._changes:
             found = self._advisories.changes(number)
             self._changes[number] = frozenset((each.ecosystem, each.name) for each in found if each.name)
             self._exploited[number] = frozenset(each.id for each in found if not each.name)
+
+    def _hit(self, connection: Connection, slots: Collection[int], number: int) -> Iterator[int]:
+        """The components that what changed since a state can be about."""
+        self._since(number)
         subject, component, finding = tables.subject, tables.component, tables.finding
         by_ecosystem: dict[str, list[str]] = defaultdict(list)
         for ecosystem, name in self._changes[number]:
@@ -209,7 +241,8 @@ class _Run:
             connection.execute(tables.delta.insert(), [delta_row(each, self._now) for each in deltas])
         component, slot = tables.component, tables.slot
         slots = sorted(states)
-        matched = component.c.slot.in_(slots) & component.c.state.is_not(None)
+        later = self._later(connection)
+        matched = component.c.slot.in_(slots) & component.c.state.is_not(None) & component.c.state.not_in(later)
         if absent:
             self._keep(connection, states, absent)
             matched &= component.c.id.not_in(of(absent))

@@ -10,20 +10,16 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Table, delete, select, update
 
-from imagegate.errors import InventoryError
 from imagegate.inventory import tables
 from imagegate.inventory.buckets import Advised, Keys, State, add, store, store_files, upsert
 from imagegate.inventory.deltas import delta_row
 from imagegate.inventory.hold import TOGETHER
 from imagegate.inventory.late import late
 from imagegate.inventory.model import Component, Known, NotableFile, Promoted, Variant, component
-from imagegate.inventory.store import Inventory, deadlocked
+from imagegate.inventory.store import Inventory, untangled
 from imagegate.model import Distro, Package, Vulnerability
 
 _CHUNK = 400
-_ATTEMPTS = 5
-"""PostgreSQL ends one of two who wait for each other: those who add the same packages in another order."""
-
 NEVER: State = ("", 0)
 
 
@@ -45,15 +41,13 @@ def record(
     for each in vulnerabilities:
         for distro in dict.fromkeys(variant.distro for variant in promoted.variants):
             known[component(each.package, distro)][each.id] = known_of(each)
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            with inventory.transaction() as connection:
-                TOGETHER.take(connection)
-                _Writer(connection, promoted, state, known).write()
-            return
-        except InventoryError as error:
-            if attempt == _ATTEMPTS or not deadlocked(error):
-                raise
+
+    def write() -> None:
+        with inventory.transaction() as connection:
+            TOGETHER.take(connection)
+            _Writer(connection, promoted, state, known).write()
+
+    untangled(write)
 
 
 def tag_again(inventory: Inventory, repository: str, digest: str, tags: Collection[str], now: datetime) -> bool:

@@ -51,15 +51,16 @@ def let_go(inventory: Inventory, numbers: Sequence[int], now: float) -> None:
 
 
 def forget(inventory: Inventory, before: float) -> None:
-    """Drop the changes and notices of a time that is over, in seconds since the epoch; what is not sent yet stays."""
+    """Drop the changes and notices of a time that is over, in seconds since the epoch; what is not told yet stays."""
     delta, notice, batch = tables.delta, tables.notice, tables.batch
     over = (State.SENT.value, State.FAILED.value)
     with inventory.transaction() as connection:
         ALONE.take(connection)
-        connection.execute(delete(delta).where(delta.c.at < before))
+        told = delta.c.reported_at.is_not(None) & delta.c.batch.is_not(None)
+        connection.execute(delete(delta).where(delta.c.at < before, told))
         connection.execute(delete(notice).where(notice.c.at < before, notice.c.state.in_(over)))
-        told = exists().where(delta.c.batch == batch.c.id) | exists().where(notice.c.batch == batch.c.id)
-        connection.execute(delete(batch).where(batch.c.at < before, ~told))
+        used = exists().where(delta.c.batch == batch.c.id) | exists().where(notice.c.batch == batch.c.id)
+        connection.execute(delete(batch).where(batch.c.at < before, ~used))
         _sweep(connection)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -12,8 +13,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from imagegate.errors import InventoryError
 
-_HEAD = "0004"
+_Done = TypeVar("_Done")
+_HEAD = "0005"
 """The newest revision, which `migrations/versions` has."""
+_ATTEMPTS = 5
 _WAIT = 60
 """Seconds that one writer waits for another, in SQLite."""
 _CONNECT = 10
@@ -87,7 +90,11 @@ class Inventory:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that reads one state and keeps nobody from writing."""
-        with self._explained(), self._engine.connect().execution_options(imagegate_reads=True) as connection:
+        options: dict[str, Any] = {"imagegate_reads": True}
+        if not self.is_sqlite:
+            # Else each statement would see a state of its own.
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._explained(), self._engine.connect().execution_options(**options) as connection:
             yield connection
 
     @contextmanager
@@ -108,6 +115,17 @@ class Inventory:
 
             with self._explained():
                 upgrade(self._engine, self.shown, revision)
+
+
+def untangled(work: Callable[[], _Done]) -> _Done:
+    """Do a transaction, and again where PostgreSQL ended it because it and another waited for each other."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return work()
+        except InventoryError as error:
+            if attempt == _ATTEMPTS or not deadlocked(error):
+                raise
+    raise AssertionError
 
 
 def deadlocked(error: InventoryError) -> bool:

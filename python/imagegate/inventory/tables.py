@@ -213,6 +213,7 @@ delta = Table(
     Index("delta_by_report", "reported_at"),
     Index("delta_by_batch", "batch"),
     Index("delta_by_promotion", "promotion"),
+    Index("delta_by_component", "component", "vulnerability"),
 )
 """promotion: of whose image alone it is news, None: of all that have the component. found: all that the advisories say
 of it. reported_at: when a report told of it. batch: whose notices tell of it, None until they are written."""

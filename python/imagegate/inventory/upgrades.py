@@ -11,9 +11,9 @@ from imagegate.model import Action, Severity
 from imagegate.model.news import Change, Hit, HitImage, News, Reaches, TeamNews, Upgrade, by_identity, having
 from imagegate.vulnerability.ecosystems import version_key
 
-_Key = tuple[str, str, str, bool]
-"""What is upgraded: package, type, the base where that is to be done, and whether there is a fix."""
-_NOTHING: _Key = ("", "", "", False)
+_Key = tuple[str, str, str, str, bool]
+"""What is upgraded: package, type, ecosystem, the base where that is to be done, and whether there is a fix."""
+_NOTHING: _Key = ("", "", "", "", False)
 """What is to be done about what is waived, or better than before."""
 
 
@@ -54,11 +54,12 @@ def _key(change: Change, hit: Hit, base: str) -> _Key:
     """Return what clears a hit."""
     if hit.waived or not change.is_worse:
         return _NOTHING
-    return change.subject, change.type, (base or "?") if hit.inherited else "", bool(change.fix)
+    where = (base or "?") if hit.inherited else ""
+    return change.subject, change.type, change.ecosystem, where, bool(change.fix)
 
 
 def _upgrade(key: _Key, changes: Sequence[Change], images: int) -> Upgrade:
-    package, type_, base, is_fixed = key
+    package, type_, _, base, is_fixed = key
     severities: list[Severity] = [change.severity for change in changes]
     return Upgrade(
         package=package,

@@ -5,15 +5,19 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Callable, Mapping
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
 from imagegate.errors import ConfigError, NetworkError
 from imagegate.model.news import Message
 from imagegate.notify.secret import Secret
+from imagegate.report.escape import line
 from imagegate.settings import Channel, Host, Http
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_LONGEST = 300
+"""Characters of a subject."""
 
 
 class Mail:
@@ -46,13 +50,13 @@ class Mail:
                 f"channel {self._name} has nobody to tell for team {message.team or '(none)'}",
                 hint=f"Give the team owners with addresses in notify.teams, or set notify.channels.{self._name}.to.",
             )
-        mail = compose(message, key, self._channel.sender, recipients)
         try:
+            mail = compose(message, key, self._channel.sender, recipients)
             with self._connect() as server:
                 if self._channel.user:
                     server.login(self._channel.user, self._password.reveal())
                 server.send_message(mail)
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, MessageError, ValueError) as error:
             raise NetworkError(
                 f"channel {self._name}: {self._channel.server} did not take the mail", why=_in_words(error)
             ) from None
@@ -77,13 +81,21 @@ def compose(message: Message, key: str, sender: str, recipients: tuple[str, ...]
     """Return the mail. Its Message-ID is made of the key, so that the same mail sent twice can be told."""
     mail = EmailMessage()
     mail["From"], mail["To"] = sender, ", ".join(recipients)
-    mail["Subject"] = " ".join(message.subject.split())
+    mail["Subject"] = _subject(message.subject)
     mail["Date"] = formatdate()
     mail["Message-ID"] = f"<{key}@{parseaddr(sender)[1].rpartition('@')[2] or 'imagegate'}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes in answer
     mail.set_content(message.markdown)
     mail.add_alternative(message.html, subtype="html")
     return mail
+
+
+def _subject(text: str) -> str:
+    """Return text without what a header would take for encoded words: a team's name is what an image's label says.
+
+    (RFC 2047, 2: such words may hold line ends, and with them headers and a body.)
+    """
+    return line(" ".join(text.split())).replace("=?", "= ?")[:_LONGEST]
 
 
 def _in_words(error: Exception) -> str:

@@ -35,7 +35,10 @@ class Webhook:
         slack: bool = False,
     ) -> None:
         """secret: to sign with, empty: not signed. Raises ConfigError for a URL that is not HTTPS."""
-        parts = urlsplit(url.reveal())
+        try:
+            parts = urlsplit(url.reveal())
+        except ValueError:
+            raise ConfigError(f"the URL of notify.channels.{channel} is none") from None
         if parts.scheme != "https" and not (parts.scheme == "http" and hosts.get(parts.netloc, Host()).plain_http):
             raise ConfigError(
                 f"the URL of notify.channels.{channel} is not https://…",
