@@ -8,6 +8,7 @@ is an error that names both places. What loosens the gate cannot be set by a pro
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -314,10 +315,21 @@ def _checked(
     if key in PASSWORDLESS and _has_password(value):
         problems.append(f"{origin.place}: {key} has a password; {PASSWORDLESS[key]} is the place of it, or ..._FILE")
         return
+    if key in PASSWORDLESS and _is_relative(value):
+        problems.append(
+            f"{origin.place}: {key}: {value} is another file in each directory; "
+            "give an absolute path: sqlite:////var/lib/imagegate/inventory.sqlite"
+        )
+        return
     try:
         yield Setting(key, msgspec.convert(value, kind, strict=strict), origin)
     except msgspec.ValidationError as error:
         problems.append(f"{origin.place}: {key}: {error}")
+
+
+def _is_relative(value: Any) -> bool:
+    """Whether a URL of a database names a file that it finds by the working directory. (SQLAlchemy, "SQLite URLs".)"""
+    return re.match(r"sqlite(\+\w+)?:///[^/]", str(value)) is not None
 
 
 def _has_password(value: Any) -> bool:

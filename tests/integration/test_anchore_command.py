@@ -387,7 +387,7 @@ def test_what_the_server_judges_and_what_it_has_analysed_is_in_the_inventory(wor
     assert "warning" not in done.stderr
     world.settings["inventory"] = {"url": f"sqlite:///{world.directory}/imported.sqlite"}
     done = world.run("inventory", "import", "--anchore")
-    assert done.stdout == "1 images recorded, 0 were there, 0 failed\n", done.stderr
+    assert done.stdout == "1 image recorded, 0 were there, 0 failed\n", done.stderr
     for settings in ({}, world.settings["inventory"]):
         world.settings["inventory"] = settings
         (hit,) = json.loads(world.run("query", "package", "left-pad", "--format", "json").stdout)["hits"]

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -32,14 +33,14 @@ INVENTORY = "postgresql://imagegate@inventory.example.com/imagegate"
 PIN = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-MIRROR = """\
-#!/usr/bin/env python3
-import json, pathlib, sys, zipfile
-files = pathlib.Path({advisories!r}).glob("*.json")
-with zipfile.ZipFile(sys.argv[3], "w") as archive:
-    for record in [each for file in files for each in json.loads(file.read_text())]:
-        archive.writestr(record["id"] + ".json", json.dumps(record))
-"""
+def mirror(directory: Path) -> None:
+    """Make a mirror of OSV's exports: it has the demo's advisories."""
+    for ecosystem, name in {"Debian": "debian-12", "PyPI": "pypi", "npm": "npm"}.items():
+        file = directory / ecosystem / "all.zip"
+        file.parent.mkdir(parents=True)
+        with ZipFile(file, "w") as archive:
+            for record in json.loads((ROOT / "demo" / "advisories" / f"{name}.json").read_text()):
+                archive.writestr(f"{record['id']}.json", json.dumps(record))
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ def with_chat(
             for name, host in hosts.items():
                 text = text.replace(f"{name}.example.com", host).replace(rf"{name}\.example\.com", re.escape(host))
             text = PIN.sub(root, text).replace("/var/lib/imagegate", str(directory)).replace(INVENTORY, inventory)
+            text = text.replace("https://mirror.example.com/osv/", f"{directory / 'mirror'}")
             text = re.sub("^hosts:$", f"hosts:\n  {chat.host}: {{plain_http: true}}", text, flags=re.MULTILINE)
             target = directory / "site" / source.relative_to(SITE)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -168,15 +170,12 @@ def test_what_the_site_locked_no_project_can_change(example: Site) -> None:
     assert "policy.missing_advisories" in done["error"]
 
 
-def test_the_nightly_job_imports_what_the_mirror_has(example: Site) -> None:
-    """`curl` is the mirror: it has the demo's advisories."""
-    mirror = example.directory / "tools" / "curl"
-    mirror.write_text(MIRROR.format(advisories=str(ROOT / "demo" / "advisories")))
-    mirror.chmod(0o755)
+def test_the_nightly_job_fetches_what_the_mirror_has(example: Site) -> None:
+    mirror(example.directory / "mirror")
     job = SITE / "advisories.Jenkinsfile"
     done = example.controller.run(job)
     assert done["result"] == "SUCCESS", done["error"]
-    assert any("PyPI" in line for line in done["log"])
+    assert any("updated: osv/Debian, osv/PyPI, osv/npm" in line for line in done["log"]), done["log"]
 
 
 def test_its_jobs_and_its_configuration_are_made(

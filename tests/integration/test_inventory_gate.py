@@ -132,16 +132,16 @@ def test_images_of_a_registry_come_in_once(world: World) -> None:
         stage(world, image, name)
     repository = f"{world.staging.host}/imp/app"
     done = world.run("inventory", "import", f"{repository}:1.0")
-    assert (done.returncode, done.stdout) == (0, "1 images recorded, 0 were there, 0 failed\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "1 image recorded, 0 were there, 0 failed\n"), done.stderr
     done = world.run("inventory", "import", repository)
-    assert done.stdout == "1 images recorded, 1 were there, 0 failed\n", done.stderr
+    assert done.stdout == "1 image recorded, 1 was there, 0 failed\n", done.stderr
     tags = {tuple(each["tags"]): each["digest"] for each in listed(world)}
     assert tags == {("1.0", "latest"): root_digest(one), ("2.0",): root_digest(two)}
     listing = world.directory / "images.txt"
     listing.write_text(f"# some\n{world.staging.host}/imp/other:2.0\n{repository}:none  # not there\n")
     done = world.run("inventory", "import", "--list", str(listing))
     assert done.returncode == 2
-    assert done.stdout == "1 images recorded, 0 were there, 1 failed\n"
+    assert done.stdout == "1 image recorded, 0 were there, 1 failed\n"
     assert f"{repository}:none: it is not there" in done.stderr
     assert asked(world, "query", "package", "left-pad")["images"] == 3
 

@@ -6,6 +6,8 @@ import os
 import random
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from sqlalchemy import func, select
 from imagegate.errors import InventoryError
 from imagegate.inventory import tables
 from imagegate.inventory.constraint import parse_constraint
+from imagegate.inventory.model import SLOTS
 from imagegate.inventory.query import of_file, of_package
 from imagegate.inventory.recording import record
 from imagegate.inventory.retention import let_go
+from imagegate.inventory.slots import lock
 from imagegate.inventory.store import Inventory
 from lab.postgresql import PASSWORD, Postgresql
 from tests.unit.inventories import NOW, content, deb, export, fill, image, npm, take
@@ -125,3 +129,52 @@ def test_names_that_the_database_has_no_place_for_are_recorded_all_the_same(url:
         record(inventory, image("hostile", npm("left\0pad"), deb("z\0lib", "1\0")))
         with inventory.reading() as connection:
             assert of_package(connection, "left\ufffdpad", parse_constraint("")).images == 1
+
+
+def test_labels_and_names_without_an_end_are_recorded_all_the_same(url: str) -> None:
+    long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=6000))
+    with Inventory(url, PASSWORD) as inventory:
+        promoted = image("evil", npm(long), deb(long, long, long), team=f"a\0{long}", base_digest=f"\0{long}")
+        record(inventory, promoted)
+        record(inventory, promoted)
+        with inventory.reading() as connection:
+            names = connection.execute(select(tables.component.c.name)).scalars().all()
+        assert len(names) == 2
+        assert all(name.startswith(long[:900]) for name in names)
+
+
+def test_a_reader_sees_one_state_however_many_record(url: str) -> None:
+    with Inventory(url, PASSWORD) as inventory:
+        record(inventory, image("one", npm("a")))
+        with inventory.reading() as connection:
+            count = select(func.count()).select_from(tables.promotion)
+            assert connection.execute(count).scalar_one() == 1
+            record(inventory, image("two", npm("b")))
+            assert connection.execute(count).scalar_one() == 1
+
+
+def test_who_records_while_a_re_check_finds_something_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The re-check waits for the record, or the record for the re-check: neither passes the other by unseen."""
+    order: list[str] = []
+    with Inventory(url, PASSWORD) as inventory:
+        record(inventory, image("one", npm("a"), digest="sha256:1"), state=("x", 1))
+        with inventory.transaction() as connection:
+            lock(connection, range(SLOTS))
+
+        def rechecks() -> None:
+            with inventory.transaction() as other:
+                lock(other, range(SLOTS))
+                order.append("re-check")
+
+        running = threading.Thread(target=rechecks)
+
+        def slowly(*_: object) -> tuple[()]:
+            running.start()
+            time.sleep(0.5)
+            order.append("record")
+            return ()
+
+        monkeypatch.setattr("imagegate.inventory.recording.late", slowly)
+        record(inventory, image("two", npm("a"), digest="sha256:2"), state=("x", 1))
+        running.join()
+    assert order == ["record", "re-check"]

@@ -80,7 +80,7 @@ def export(inventory: Inventory) -> list[bytes]:
 
 
 def take(inventory: Inventory, document: Sequence[bytes]) -> int:
-    return restore(inventory, document, "export.jsonl")
+    return restore(inventory, document, "export.jsonl").came
 
 
 _NAMES = {"bucket": "key", "component": "key", "file": "key", "state": "number", "promotion": "digest"}

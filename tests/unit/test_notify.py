@@ -354,6 +354,19 @@ def test_an_image_whose_record_names_no_team_is_its_whom_the_teams_file_says(sit
     assert office.recipients == [["ann@example.com", "carl@example.com"]]
 
 
+def test_a_teams_name_writes_no_header_and_no_body(site: Site, office: PostOffice) -> None:
+    by_mail(site, office, to=["all@example.com"], owners=False)
+    words = "=?utf-8?q?x=0aFrom:_ceo@example.com=0aBcc:_all@example.org=0aContent-Type:_text/html=0a=0a<a>log_in</a>?="
+    site.promote("evil", deb("bash"), team=words, policy=TEXT)
+    site.know(advisory("CVE-2026-0002", "bash", **HIGH))
+    assert site.run("recheck")[0] == 1
+    mail = office.mails[0]
+    assert mail["From"] == "gate@example.com"
+    assert mail["Bcc"] is None
+    assert mail.get_content_type() == "multipart/alternative"
+    assert mail["Subject"].startswith("imagegate: = ?utf-8?q?x=0aFrom")
+
+
 def test_a_team_that_nobody_answers_for_is_told_as_an_error(site: Site, office: PostOffice) -> None:
     by_mail(site, office)
     learn(site)

@@ -19,6 +19,7 @@ from imagegate.model.news import Change, Hit, HitImage, Kind, News, threshold
 from imagegate.progress import NoProgress
 from imagegate.report.news import FORMATS, render
 from imagegate.vulnerability.importer import import_files
+from tests.fakes.mirror import kev
 from tests.unit.rechecks import HIGH, LOW, MEDIUM, TEXT, Site, actions, hits
 from tests.unit.test_inventory import advisory, deb, npm
 
@@ -120,6 +121,73 @@ def test_what_is_resolved_meanwhile_is_told_when_there_are_advisories_again(site
     site.know(advisory("CVE-2026-0001", "zlib", day=3))
     news = site.run("recheck")[1]
     assert [(each.kind, each.vulnerability) for each in news.changes] == [(Kind.RESOLVED, "CVE-2026-0002")]
+
+
+def test_news_that_nobody_was_told_is_told_once_of_an_image_that_came_late(site: Site) -> None:
+    old = site.directory / "old.sqlite"
+    shutil.copy(site.database, old)
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    site.run("recheck", "--shard", "1/1")
+    late_image(site, by=old)
+    news = site.run("recheck", "report")[1]
+    mine = [image for image in news.images if image.repository.endswith("/late")]
+    assert [len(image.hits) for image in mine] == [1]
+
+
+def test_what_was_published_after_the_gate_of_one_is_news_though_another_was_never_judged(site: Site) -> None:
+    site.promote("imported", deb("curl"), digest="sha256:imported", judged=False, policy=TEXT)
+    site.promote("gated", deb("curl"), digest="sha256:gated", policy=TEXT)
+    site.know(advisory("CVE-2026-0002", "curl", **HIGH))
+    told = {name.rpartition("/")[2] for name, _ in hits(site.run("recheck")[1])}
+    assert told == {"imported:1.0", "gated:1.0"}
+
+
+def test_a_copy_of_the_advisories_that_went_its_own_way_is_matched_whole(site: Site) -> None:
+    copy = site.directory / "copy.sqlite"
+    shutil.copy(site.database, copy)
+    site.know(advisory("CVE-2026-0007", "bash"))
+    assert site.run("recheck")[0] == 0
+    site.database.unlink()
+    shutil.move(copy, site.database)
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    code, news = site.run("recheck")
+    assert (code, {name for _, name in hits(news)}) == (1, {"CVE-2026-0002"})
+
+
+def test_older_advisories_than_the_last_runs_are_undecided_and_everything_is_done_by_full(site: Site) -> None:
+    copy = site.directory / "copy.sqlite"
+    shutil.copy(site.database, copy)
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    site.run("recheck")
+    shutil.copy(copy, site.database)
+    code, news = site.run("recheck")
+    assert (code, news.changes) == (2, ())
+    assert "newer advisories" in news.problems[0]
+    news = site.run("recheck", "--full")[1]
+    assert {each.kind for each in news.changes} == {Kind.RESOLVED}
+
+
+def test_what_a_gate_with_newer_advisories_knew_is_neither_resolved_nor_new(site: Site) -> None:
+    older = site.directory / "older.sqlite"
+    shutil.copy(site.database, older)
+    site.know(advisory("CVE-2026-0002", "curl", **HIGH))
+    site.promote("gated", deb("curl"), digest="sha256:gated", policy=TEXT)
+    newer = site.directory / "newer.sqlite"
+    shutil.move(site.database, newer)
+    shutil.copy(older, site.database)
+    assert site.run("recheck")[1].changes == ()
+    shutil.move(newer, site.database)
+    assert site.run("recheck")[1].changes == ()
+
+
+def test_the_first_catalog_of_exploited_ones_is_news(site: Site) -> None:
+    site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
+    site.run("recheck")
+    catalog = site.directory / "kev.json"
+    catalog.write_bytes(kev("CVE-2026-0002"))
+    import_files([catalog], site.database, now=datetime.now(UTC), progress=NoProgress())
+    news = site.run("recheck")[1]
+    assert [(each.kind, each.vulnerability) for each in news.changes] == [(Kind.EXPLOITED, "CVE-2026-0002")]
 
 
 def test_only_images_that_count_are_hit(site: Site) -> None:
@@ -236,13 +304,22 @@ def test_rules_on_what_the_base_brought_tell_it_apart(site: Site) -> None:
     policy = json.loads(TEXT)
     policy["policies"][0]["rules"][0]["params"].append({"name": "inherited_from_base", "value": "false"})
     site.promote(
-        "app-9", deb("zlib"), deb("openssl"), digest="sha256:9", base_digest="sha256:b", policy=json.dumps(policy)
+        "app-9",
+        deb("zlib"),
+        deb("openssl"),
+        digest="sha256:9",
+        base_digest="sha256:b",
+        base_proved=True,
+        policy=json.dumps(policy),
     )
     site.promote("app-8", deb("zlib"), deb("openssl"), digest="sha256:8", policy=json.dumps(policy))
+    claimed = {"base_digest": "sha256:b", "policy": json.dumps(policy)}
+    site.promote("app-7", deb("zlib"), deb("openssl"), digest="sha256:7", **claimed)
     site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
     _, news = site.run("recheck")
     found = {image.name.rpartition("/")[2]: image.hits[0].action for image in news.images}
     assert (found["app-9:1.0"], found["app-8:1.0"]) == (Action.GO, Action.STOP)
+    assert found["app-7:1.0"] is Action.STOP, "a base that only a label names lets nothing through"
 
 
 def test_an_image_without_a_usable_policy_is_undecided_and_told(site: Site) -> None:
@@ -410,10 +487,15 @@ def test_news_is_forgotten_after_a_time_and_what_is_known_is_not(site: Site) -> 
         for table in (tables.delta, tables.batch, tables.notice):
             connection.execute(table.update().values(at=table.c.at - 2 * 86400))
     known = site.findings()
+    site.know(advisory("CVE-2026-0003", "zlib", **HIGH))
+    site.run("recheck", "--shard", "1/1")
+    with site.inventory.transaction() as connection:
+        connection.execute(tables.delta.update().values(at=1.0))
+    known = site.findings()
     assert site.run("inventory", "prune", "--news-days", "1", "--dry-run")[0] == 0
     assert site.count("delta")
     site.run("inventory", "prune", "--news-days", "1")
-    assert not site.count("delta")
+    assert site.count("delta") == 1, "what nobody was told stays"
     assert site.findings() == known
     assert (site.count("notice"), site.count("batch")) == (3, 1), "what is not sent yet stays"
 

@@ -15,11 +15,24 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped, so that no name in an image can steer a terminal."""
+    """Return text with control characters escaped, so that no name in an image can steer a terminal.
+
+    Line ends stay: in a line of its own that holds a name, the name goes through `line` first.
+    """
+    if text.isprintable():
+        return text
+    from imagegate.report.escape import escaped
+
     return "".join(
-        character if character.isprintable() or character in "\n\t" else f"\\x{ord(character):02x}"
-        for character in text
+        character if character.isprintable() or character in "\n\t" else escaped(character) for character in text
     )
+
+
+def line(text: str) -> str:
+    """Return text as one printable line: a line end in a name would forge another line."""
+    from imagegate.report.escape import line as escape
+
+    return escape(text)
 
 
 def coloured() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from imagegate.cli.app import App, titled
 from imagegate.cli.options import setting
 
 if TYPE_CHECKING:
+    from imagegate.vulnerability.importer import ImportReport
     from imagegate.vulnerability.update.update import UpdateReport
 
 
@@ -93,7 +94,9 @@ def import_(app: App, paths: tuple[Path, ...], older: bool) -> None:
         return
     from imagegate.vulnerability.importer import import_files
 
-    report = import_files(paths, app.factory.database_file, now=datetime.now(UTC), progress=app.progress)
+    now = datetime.now(UTC)
+    report = import_files(paths, app.factory.database_file, now=now, progress=app.progress)
+    _warn_of_old(app, report, now)
     if app.as_json:
         app.print_json("import", {"import": report})
         return
@@ -161,6 +164,18 @@ def forget(app: App, sources: tuple[str, ...]) -> None:
     removed = run(chosen, app.factory.database_file, now=datetime.now(UTC))
     told = f"{', '.join(chosen)}: {removed} records dropped"
     app.answer(titled("forget", {"sources": list(chosen), "removed": removed}), lambda: told)
+
+
+def _warn_of_old(app: App, report: ImportReport, now: datetime) -> None:
+    """An age counts from the import: whether somebody's file is of today or of two years ago, only its records tell."""
+    days = app.settings.advisories.max_age_days
+    for feed in report.feeds if days else ():
+        is_imported = abs((feed.synced_at - now).total_seconds()) < 1
+        if is_imported and feed.newest and feed.newest < now - timedelta(days=days):
+            app.say(
+                f"warning: the newest record of {feed.ecosystem} is of {feed.newest:%Y-%m-%d}: "
+                f"advisories.max_age_days, {days}, counts from this import, and does not notice that a file was old"
+            )
 
 
 def _tell(app: App, report: UpdateReport) -> None:

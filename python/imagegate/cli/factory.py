@@ -505,6 +505,11 @@ class Factory:
         return {team.name: team.owners for team in self._teams}
 
     @cached_property
+    def team_names(self) -> frozenset[str]:
+        """The teams that the teams file has."""
+        return frozenset(self._owners)
+
+    @cached_property
     def team_of(self) -> dict[str, str]:
         """Teams by the repositories that their images are promoted into."""
         from imagegate.image.reference import DEFAULT_REGISTRY, parse_repository

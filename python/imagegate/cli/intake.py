@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from imagegate.cli.recorder import REVISION, TEAM
-from imagegate.errors import ConfigError, ImagegateError, UsageError
+from imagegate.errors import ConfigError, ImagegateError, InvalidReference, UsageError
+from imagegate.image.reference import DEFAULT_REGISTRY, parse_repository, parse_tag
 from imagegate.inventory.buckets import State
 from imagegate.inventory.files import notable
 from imagegate.inventory.model import Promoted, Variant
@@ -19,20 +21,29 @@ from imagegate.inventory.selection import named
 from imagegate.inventory.store import Inventory
 from imagegate.model import Analysis, Digest, RegistryRef, Repository, SbomRef, Vulnerability
 from imagegate.trust.base import BASE_DIGEST, BASE_NAME
+from imagegate.vex.product import split_name
 
 if TYPE_CHECKING:
     from imagegate.anchore.client import AnchoreClient
     from imagegate.cli.app import App
+    from imagegate.sbom.contents import Sbom
 
 SOURCE = "import"
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """An image that is not recorded, and why."""
+
+    image: str
+    error: str
+
+
 class Report(msgspec.Struct):
-    """What an import did. known: images that were there; failed: an image, and why it is not."""
+    """What an import did. known: images that were there."""
 
     recorded: int = 0
     known: int = 0
-    failed: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    failed: list[Failure] = msgspec.field(default_factory=list)
 
 
 class Intake:
@@ -62,7 +73,8 @@ class Intake:
 
         for image in client.images():
             if image.state is not ImageState.ANALYZED:
-                self.report.failed.append((image.digest, f"the server has not analysed it: {image.state.value}"))
+                why = f"the server has not analysed it: {image.state.value}"
+                self.report.failed.append(Failure(image.digest, why))
                 continue
             by_repository: dict[str, list[str]] = defaultdict(list)
             for text in image.tags:
@@ -83,7 +95,7 @@ class Intake:
         except ConfigError:
             raise
         except ImagegateError as error:
-            self.report.failed.append((what, str(error)))
+            self.report.failed.append(Failure(what, str(error)))
 
     def _digests(self, repository: Repository, wanted: Sequence[RegistryRef]) -> Mapping[Digest, tuple[str, ...]]:
         """Return the digests that references stand for now, each with its tags among them."""
@@ -96,11 +108,11 @@ class Intake:
             for tag in dict.fromkeys(tags):
                 digest = factory.tagged(repository, tag)
                 if digest is None:
-                    self.report.failed.append((f"{repository}:{tag}", "it is not there"))
+                    self.report.failed.append(Failure(f"{repository}:{tag}", "it is not there"))
                 else:
                     found[digest] = (*found.get(digest, ()), tag)
         except ImagegateError as error:
-            self.report.failed.append((str(repository), str(error)))
+            self.report.failed.append(Failure(str(repository), str(error)))
         return found
 
     def _image(self, repository: Repository, digest: Digest, tags: tuple[str, ...]) -> bool:
@@ -115,8 +127,12 @@ class Intake:
 
     def _sbom(self, reference: SbomRef, name: str) -> bool:
         sbom = self._app.factory.read_sbom(reference)
-        known = named(name or sbom.name) if name or sbom.name else None
-        if known is None:
+        registry = self._app.settings.trusted.registry
+        if name:
+            known = sbom_name(name, registry)
+        elif sbom.name:
+            known = _told_by(sbom, registry)
+        else:
             raise UsageError(f"{reference} does not say which image it is of", hint="Say it by --as registry/repo:tag.")
         if known.digest is None:
             known = msgspec.structs.replace(known, digest=sbom.analysis.digest)
@@ -170,6 +186,31 @@ class Intake:
         if len(states) != 1 or ("", 0) in states:
             return NEVER, ()
         return states.pop(), tuple(found for each in reports for found in each.vulnerabilities)
+
+
+def sbom_name(text: str, registry: str) -> RegistryRef:
+    """Return the image that `--as` names. registry: of a text that names none. Raises UsageError without a tag."""
+    found = named(text, registry)
+    if not found.tag:
+        raise UsageError(
+            f"--as {text} has no tag", hint="Name it as registry/repo:tag, or registry/repo:tag@sha256:..."
+        )
+    return found
+
+
+def _told_by(sbom: Sbom, registry: str) -> RegistryRef:
+    """Return the image that an SBOM names; its tag is the version of what the document is about, where it is a tag."""
+    repository, tag = split_name(sbom.name)
+    told, tag_told = split_name(sbom.title.partition("@")[0])
+    with suppress(InvalidReference):
+        # The title without a registry is what the name was made of: ours goes before the default one then.
+        if str(parse_repository(told)) == repository:
+            repository = str(parse_repository(told, registry or DEFAULT_REGISTRY))
+            tag = tag_told or tag
+    if tag == "latest" and not tag_told:
+        with suppress(InvalidReference):
+            tag = parse_tag(sbom.version)
+    return named(f"{repository}:{tag}")
 
 
 def read_list(lines: Iterable[str]) -> Iterator[str]:

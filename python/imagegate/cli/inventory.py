@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -12,11 +12,15 @@ from typing import IO, TYPE_CHECKING, cast
 import click
 
 from imagegate.cli.app import App
-from imagegate.cli.console import printable
+from imagegate.cli.console import line
 from imagegate.cli.options import setting
+from imagegate.cli.reading import of_nobody, reading, tell_if_empty, whose
 from imagegate.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from imagegate.inventory.restore import Restored
     from imagegate.inventory.selection import Listed
     from imagegate.model import RegistryRef, SbomRef
 
@@ -37,14 +41,19 @@ def list_(app: App, name: str | None, team: str, retired: bool) -> None:
     """List promoted images."""
     from imagegate.inventory.selection import named, numbers, promotions
 
-    with app.factory.inventory() as opened, opened.reading() as connection:
-        chosen = numbers(connection, named(name, app.settings.trusted.registry)) if name else None
-        found = tuple(promotions(connection, chosen, team=team, retired=retired))
+    reference = named(name, app.settings.trusted.registry) if name else None
+    meant = whose(app, team)
+    with reading(app) as connection:
+        chosen = numbers(connection, reference, retired=retired) if reference else None
+        found = tuple(promotions(connection, chosen, whose=meant, retired=retired))
+        notes = of_nobody(app, connection, meant)
     if app.as_json:
-        app.print_json("inventory", {"promotions": [_told(each) for each in found]})
+        app.print_json("inventory-list", {"promotions": [_told(each) for each in found], "notes": notes})
         return
     for each in found:
-        click.echo(printable(_line(each)))
+        click.echo(_line(each))
+    for note in notes:
+        app.say(f"note: {line(note)}")
 
 
 @inventory.command("import")
@@ -54,7 +63,7 @@ def list_(app: App, name: str | None, team: str, retired: bool) -> None:
     "--list", "listed", type=click.File("r"), metavar="FILE", help="Images, a line each; - is standard input."
 )
 @click.option("--anchore", is_flag=True, help="All images that the Anchore server has analysed.")
-@click.option("--as", "name", default="", metavar="REGISTRY/REPO:TAG", help="Which image an SBOM is of.")
+@click.option("--as", "name", default="", metavar="REGISTRY/REPO:TAG", help="Which image the SBOM is of.")
 @setting(
     "--platform", key="platform", metavar="OS/ARCH[/VARIANT]", help="Only this platform of an index. Default: all."
 )
@@ -66,8 +75,11 @@ def import_(
     """Bring in images that are there already.
 
     SOURCE is registry/repo (all its tags), registry/repo:tag, registry/repo@sha256:..., sbom:FILE, or export:FILE,
-    which `inventory export` wrote. What is recorded already is passed over: the same command again goes on where it
-    was interrupted. Exits with 2 when an image could not be brought in.
+    which `inventory export` wrote. An SBOM is of the image that it names, whose tag is, where the name has none, the
+    version of the component that it is about; a name without a registry is of trusted.registry, where that is set.
+
+    What is recorded already is passed over: the same command again goes on where it was interrupted. Exits with 2 when
+    an image could not be brought in.
     """
     from imagegate.cli.intake import Intake, read_list
 
@@ -78,8 +90,12 @@ def import_(
         raise UsageError("there is nothing to import", hint="Name a SOURCE, or --catalog, --list or --anchore.")
     if name and len(sboms) != 1:
         raise UsageError("--as is about one SBOM")
+    if name:
+        from imagegate.cli.intake import sbom_name
+
+        sbom_name(name, app.settings.trusted.registry)
     with app.factory.inventory() as opened:
-        came = sum(_restore(opened, file) for file in exports)
+        restored = [_restore(opened, file) for file in exports]
         intake = Intake(app, opened)
         if catalog:
             from imagegate.model import RegistryRef
@@ -90,13 +106,15 @@ def import_(
         if anchore:
             intake.anchore(app.factory.anchore())
     report = intake.report
-    report.recorded += came
+    report.recorded += sum(each.came for each in restored)
+    report.known += sum(each.known for each in restored)
     if app.as_json:
         app.print_json("inventory-import", {"import": report})
     else:
-        click.echo(f"{report.recorded} images recorded, {report.known} were there, {len(report.failed)} failed")
-        for what, why in report.failed:
-            app.say(f"  {what}: {why}")
+        noun, were = "image" if report.recorded == 1 else "images", "was" if report.known == 1 else "were"
+        click.echo(f"{report.recorded} {noun} recorded, {report.known} {were} there, {len(report.failed)} failed")
+        for each in report.failed:
+            app.say(f"  {line(each.image)}: {each.error}")
     return 2 if report.failed else 0
 
 
@@ -108,6 +126,7 @@ def export(app: App, file: Path | None) -> None:
     from imagegate.inventory.export import lines
 
     with app.factory.inventory() as opened, opened.reading() as connection:
+        tell_if_empty(app, opened)
         document = lines(connection, opened.revision, datetime.now(UTC))
         if file is None:
             sys.stdout.buffer.writelines(document)
@@ -149,7 +168,7 @@ def remove(app: App, names: tuple[str, ...]) -> None:
     key="inventory.untagged_days",
     type=click.IntRange(0),
     metavar="D",
-    help="What has no tag any more and is older than D days leaves.",
+    help="What lost its last tag more than D days ago leaves.",
 )
 @setting(
     "--news-days",
@@ -167,33 +186,46 @@ def prune(app: App, dry_run: bool) -> None:
     rules = app.settings.inventory
     if not (rules.keep or rules.untagged_days or rules.news_days):
         raise UsageError(
-            "no rule says what leaves", hint="Set inventory.keep, inventory.untagged_days or inventory.news_days."
+            "no rule says what leaves",
+            hint="Give --keep, --untagged-days or --news-days, or set inventory.keep, .untagged_days or .news_days.",
         )
     now = datetime.now(UTC).timestamp()
     with app.factory.inventory() as opened:
         with opened.reading() as connection:
             chosen = overdue(connection, keep=rules.keep, untagged_days=rules.untagged_days, now=now)
-        _let_go(app, opened, chosen, carry_out=not dry_run)
+
+        def still(connection: Connection) -> list[int]:
+            found = overdue(connection, keep=rules.keep, untagged_days=rules.untagged_days, now=now)
+            return [each.number for each in found]
+
+        _let_go(app, opened, chosen, carry_out=not dry_run, still=still)
         if rules.news_days and not dry_run:
             forget(opened, now - rules.news_days * 86400)
 
 
-def _let_go(app: App, opened: object, chosen: Sequence[Listed], *, carry_out: bool) -> None:
+def _let_go(
+    app: App,
+    opened: object,
+    chosen: Sequence[Listed],
+    *,
+    carry_out: bool,
+    still: Callable[[Connection], list[int]] | None = None,
+) -> None:
     from imagegate.inventory.retention import let_go
     from imagegate.inventory.store import Inventory
 
     chosen = tuple({each.number: each for each in chosen}.values())
     if carry_out and chosen:
-        let_go(cast(Inventory, opened), [each.number for each in chosen], datetime.now(UTC).timestamp())
+        let_go(cast(Inventory, opened), [each.number for each in chosen], datetime.now(UTC).timestamp(), still)
     if app.as_json:
         app.print_json("inventory-removed", {"removed": carry_out, "promotions": [_told(each) for each in chosen]})
         return
     for each in chosen:
-        click.echo(printable(_line(each)))
+        click.echo(_line(each))
     click.echo(f"{len(chosen)} {'removed' if carry_out else 'would be removed'}")
 
 
-def _restore(opened: object, file: Path) -> int:
+def _restore(opened: object, file: Path) -> Restored:
     from imagegate.inventory.restore import restore
     from imagegate.inventory.store import Inventory
 
@@ -237,4 +269,4 @@ def _told(each: Listed) -> dict[str, object]:
 def _line(each: Listed) -> str:
     at = datetime.fromtimestamp(each.promoted_at, UTC)
     tags = ",".join(each.tags) or ("retired" if each.retired_at else "-")
-    return f"{at:%Y-%m-%d}  {each.repository}@{each.digest[:19]}  {tags}{f'  {each.team}' if each.team else ''}"
+    return line(f"{at:%Y-%m-%d}  {each.repository}@{each.digest[:19]}  {tags}{f'  {each.team}' if each.team else ''}")

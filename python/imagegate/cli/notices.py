@@ -74,7 +74,7 @@ def _send(app: App, inventory: Inventory, senders: dict[str, Sender], failures: 
         except ImagegateError as error:
             outbox.not_sent(inventory, notice, time.time(), str(error))
             team = line(notice.message.team) or "(none)"
-            failures.append(f"team {team} is not told: {printable(str(error))}")
+            failures.append(f"team {team} is not told: {line(str(error))}")
         else:
             outbox.sent(inventory, notice, time.time())
             sent += 1
@@ -89,6 +89,8 @@ def lease(app: App) -> float:
 
 def messages(app: App, news: News) -> Iterator[tuple[str, Message]]:
     """Yield a message for each team and channel, of what is at or above notify.threshold."""
+    from msgspec.structs import replace
+
     from imagegate.inventory.upgrades import with_upgrades
     from imagegate.model.news import Message, part, threshold
     from imagegate.report.news import render, subject
@@ -110,7 +112,8 @@ def messages(app: App, news: News) -> Iterator[tuple[str, Message]]:
             msgspec.json.encode({"team": team, "news": mine}).decode(),
         )
         for name in channels:
-            yield name, message
+            # Only a webhook gets the document, which is long where many images are hit.
+            yield name, message if settings.channels[name].kind == "webhook" else replace(message, document="")
 
 
 def preview(app: App, inventory: Inventory, look: Look) -> int:

@@ -8,9 +8,11 @@ import re
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from imagegate.cli.app import App
-from imagegate.cli.console import printable
+from imagegate.cli.console import line
+from imagegate.cli.reading import of_nobody, reading, uncovered, whose
 from imagegate.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
@@ -49,8 +51,10 @@ def package(app: App, name: str, versions: str, team: str, form: str) -> None:
     from imagegate.inventory.query import of_package
 
     constraint = parse_constraint(versions)
-    with app.factory.inventory() as inventory, inventory.reading() as connection:
-        _tell(app, of_package(connection, name, constraint, team), form)
+    meant = whose(app, team)
+    with reading(app) as connection:
+        answer = of_package(connection, name, constraint, meant)
+        _tell(app, answer, form, of_nobody(app, connection, meant))
 
 
 @query.command()
@@ -61,8 +65,10 @@ def cve(app: App, name: str, team: str, form: str) -> None:
     """Which images have this vulnerability, by its id or an alias, as of the last re-check."""
     from imagegate.inventory.query import of_vulnerability
 
-    with app.factory.inventory() as inventory, inventory.reading() as connection:
-        _tell(app, of_vulnerability(connection, name, team), form)
+    meant = whose(app, team)
+    with reading(app) as connection:
+        answer = of_vulnerability(connection, name, meant)
+        _tell(app, answer, form, (*of_nobody(app, connection, meant), *uncovered(app, connection)))
 
 
 @query.command()
@@ -75,11 +81,13 @@ def image(app: App, name: str, team: str, form: str) -> None:
     from imagegate.inventory.selection import named, numbers, promotions
 
     reference = named(name, app.settings.trusted.registry)
-    with app.factory.inventory() as inventory, inventory.reading() as connection:
-        found = [each.number for each in promotions(connection, numbers(connection, reference), team=team)]
+    meant = whose(app, team)
+    with reading(app) as connection:
+        found = [each.number for each in promotions(connection, numbers(connection, reference), whose=meant)]
         if not found:
-            raise InventoryError(f"{name} is not in the inventory", hint="`imagegate inventory list` has all.")
-        _tell(app, of_image(connection, found, name), form)
+            of_team = f" as one of team {team}" if team else ""
+            raise InventoryError(f"{name} is not in the inventory{of_team}", hint="`imagegate inventory list` has all.")
+        _tell(app, of_image(connection, found, name, meant), form, uncovered(app, connection, found))
 
 
 @query.command()
@@ -92,18 +100,22 @@ def file(app: App, digest: str, team: str, form: str) -> None:
 
     if not re.fullmatch("(sha256:)?[0-9a-f]{64}", digest):
         raise UsageError(f"{digest[:90]!r} is no digest", hint="sha256: and 64 hexadecimal digits.")
-    with app.factory.inventory() as inventory, inventory.reading() as connection:
-        _tell(app, of_file(connection, digest.removeprefix("sha256:"), team), form)
+    meant = whose(app, team)
+    with reading(app) as connection:
+        answer = of_file(connection, digest.removeprefix("sha256:"), meant)
+        _tell(app, answer, form, of_nobody(app, connection, meant))
 
 
-def _tell(app: App, answer: Answer, form: str) -> None:
+def _tell(app: App, answer: Answer, form: str, notes: tuple[str, ...]) -> None:
+    """Print the answer. notes: what keeps it from being all, beside what it says itself."""
+    answer = replace(answer, notes=(*answer.notes, *notes))
     if app.as_json or form == "json":
         app.print_document(answer)
         return
     app.document = answer
     click.echo(_csv(answer) if form == "csv" else _table(answer), nl=False)
     for note in answer.notes:
-        app.say(f"note: {note}")
+        app.say(f"note: {line(note)}")
 
 
 def _csv(answer: Answer) -> str:
@@ -119,17 +131,18 @@ def _csv(answer: Answer) -> str:
 
 def _cell(value: object) -> str:
     """Names come from images, and a spreadsheet takes what begins so for a formula. (OWASP, "CSV Injection".)"""
-    text = str(value).lower() if isinstance(value, bool) else printable(str(value))
+    text = str(value).lower() if isinstance(value, bool) else line(str(value))
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _table(answer: Answer) -> str:
-    rows = [("IMAGE", "WHAT", "WHY", "SINCE", "TEAM"), *map(_row, answer.hits)]
+    found = [tuple(map(line, _row(hit))) for hit in answer.hits]
+    rows = [("IMAGE", "WHAT", "WHY", "SINCE", "TEAM"), *found]
     widths = [min(max(len(row[column]) for row in rows), 90) for column in range(5)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     images = "1 image" if answer.images == 1 else f"{answer.images} images"
-    found = f"{images} for {answer.question}"
-    return printable("\n".join([*(lines if answer.hits else ()), found])) + "\n"
+    told = line(f"{images} for {answer.question}")
+    return "\n".join([*(lines if answer.hits else ()), told]) + "\n"
 
 
 def _row(hit: Hit) -> tuple[str, str, str, str, str]:

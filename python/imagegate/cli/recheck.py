@@ -62,6 +62,7 @@ def recheck(
         raise UsageError("a shard tells nothing", hint="Run `imagegate recheck report` when all shards are done.")
     part = _shard(shard) if shard else None
     from imagegate.cli.notices import tell_teams
+    from imagegate.cli.reading import tell_if_empty
     from imagegate.cli.recheck_source import source
 
     # A run makes very many values that stay to its end: to look for cycles among them takes a tenth of it.
@@ -69,6 +70,7 @@ def recheck(
     ctx.call_on_close(gc.enable)
     now = time.time()
     with source(app) as known, app.factory.inventory() as inventory:
+        tell_if_empty(app, inventory)
         done = known.recheck(inventory, part, full=full, now=now)
         problems = (*done.problems, *known.undecided(inventory, now))
         if shard:

@@ -123,6 +123,7 @@ class Recorder:
             source=record.source,
             base=base,
             base_digest=base_digest,
+            base_proved=record.base is not None and record.base.status is BaseStatus.PROVED,
             team=self._settings.team or labels.get(TEAM, ""),
             job=self._environ.get("JOB_NAME", ""),
             commit=labels.get(REVISION, "") or self._environ.get("GIT_COMMIT", ""),

@@ -30,7 +30,19 @@ _EVERYWHERE = ("config", "quiet")
 def recheck_images(invocation: Invocation, handed: Handed, directory: Path) -> StepResult:
     """Run one call of the step. directory: its own; what other calls leave, and are left, is there."""
     check(invocation)
+    _check_formats(invocation)
     return _Call(invocation, handed, directory).run()
+
+
+def _check_formats(invocation: Invocation) -> None:
+    """Raise UsageError for what the report would be refused for, when all else is done."""
+    from imagegate.report.news import FORMATS
+
+    for name in invocation.values.get("outputs") or {}:
+        if name not in FORMATS:
+            raise UsageError(
+                f"recheckImages: outputs: a re-check is not written as {name!r}", hint=f"Formats: {', '.join(FORMATS)}."
+            )
 
 
 class _Call:

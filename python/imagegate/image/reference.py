@@ -30,13 +30,17 @@ _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 _MAX_NAME = 255
 
 _TRANSPORTS = ("docker-daemon", "oci", "docker-archive", "sbom")
+FORMS = "Write registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR or docker-archive:FILE."
+"""The hint for what is no reference at all."""
 
 
-def parse(text: str) -> ImageRef:
+def parse(text: str, default_registry: str = DEFAULT_REGISTRY) -> ImageRef:
     """Return the reference that text is.
 
     `registry/repo:tag`, `registry/repo@sha256:…` or both; `docker-daemon:NAME`; `oci:DIR[:ref]`;
     `docker-archive:FILE[:name:tag]`; `sbom:FILE`. Raises InvalidReference.
+
+    default_registry: of a text that names none.
     """
     transport, colon, rest = text.partition(":")
     if colon and transport in _TRANSPORTS:
@@ -50,7 +54,7 @@ def parse(text: str) -> ImageRef:
             return SbomRef(rest)
         path, name = _split_path(rest)
         return LayoutRef(path, name) if transport == "oci" else ArchiveRef(path, name)
-    return _parse_registry(text)
+    return _parse_registry(text, default_registry=default_registry)
 
 
 def parse_repository(text: str, default_registry: str = DEFAULT_REGISTRY) -> Repository:
@@ -103,16 +107,15 @@ def _parse_registry(text: str, default_tag: str = "latest", default_registry: st
 
 
 def _check(text: str, registry: str, path: str) -> None:
-    hint = "Write registry/repo:tag, registry/repo@sha256:..., docker-daemon:NAME, oci:DIR or docker-archive:FILE."
     local = text.startswith(("/", "./", "../", "~")) or text.endswith((".tar", ".tar.gz", ".json"))
     if local:
         kind = "sbom" if text.endswith(".json") else "oci" if Path(text).is_dir() else "docker-archive"
         raise InvalidReference(f"{text!r} is a path, not an image", hint=f"Write {kind}:{text}.")
     if not _HOST.match(registry):
-        raise InvalidReference(f"{text[:150]!r}: {registry[:80]!r} is no registry host", hint=hint)
+        raise InvalidReference(f"{text[:150]!r}: {registry[:80]!r} is no registry host", hint=FORMS)
     if len(path) > _MAX_NAME or not _NAME.match(path):
         lower = "Repository names are lower-case. " if path != path.lower() and _NAME.match(path.lower()) else ""
-        raise InvalidReference(f"{text[:150]!r} is no image reference", hint=f"{lower}{hint}")
+        raise InvalidReference(f"{text[:150]!r} is no image reference", hint=f"{lower}{FORMS}")
 
 
 def _split_path(text: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from imagegate.errors import UsageError
 from imagegate.vulnerability.ecosystems import version_key
 from imagegate.vulnerability.versions import INVALID
 
-_PART = re.compile(r"\s*(<=|>=|==|!=|<|>|=|)\s*([^\s<>=!,]+)\s*")
+_PART = re.compile(r"\s*(<=|>=|==|!=|<|>|=|)\s*([\w(][^\s<>=!,*^|]*)\s*")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -60,6 +60,7 @@ def parse_constraint(text: str) -> Constraint:
     found = [_PART.fullmatch(part) for part in text.split(",")]
     if not all(found):
         raise UsageError(
-            f"{text!r} says no versions", hint="Write comparisons with commas between: '<2.17', '>=2.0,<2.17'."
+            f"{text!r} says no versions",
+            hint="Write a version, or comparisons by <, <=, >, >=, ==, = and != with commas between: '>=2.0,<2.17'.",
         )
     return Constraint(tuple((match[1], match[2]) for match in found if match))

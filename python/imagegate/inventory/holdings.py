@@ -29,13 +29,14 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Holdings:
-    """What images have. What a bucket holds never changes, so that it is kept."""
+    """What images have. Buckets are read once for those that are asked about together: numbers may be used again."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, tuple[Part, ...]] = {}
 
     def parts(self, connection: Connection, digests: Collection[str]) -> dict[str, tuple[Part, ...]]:
         """Return the components of each image: those of all its promotions, which different programs may have read."""
+        self._buckets.clear()
         variants = self._variants(connection, digests)
         held, of_variant = tables.variant_bucket, defaultdict[int, list[int]](list)
         for chunk in _chunks([number for numbers in variants.values() for number, _ in numbers]):

@@ -49,7 +49,8 @@ class Look(msgspec.Struct, frozen=True):
         verdicts = self._verdicts(policies(connection) if found.numbers else {}, found.found)
         images: tuple[HitImage, ...] = ()
         if found.numbers:
-            hit = placed(connection, found.components, found.promotions, where)
+            names = [each.vulnerability for each in found.changes]
+            hit = placed(connection, found.components, found.promotions, names, where)
             images = tuple(judged(map(self._owned, hit), verdicts))
         return news(found.changes, images, self.reaches, _few((*problems, *verdicts.problems))), found.numbers
 

@@ -60,19 +60,38 @@ class Component(msgspec.Struct, frozen=True, order=True):
         return self.key[0]
 
 
+_LONGEST = 1000
+"""Bytes of a name: PostgreSQL's indexes take no more than 2,704 of a row."""
+
+
+def storable_text(text: str, longest: int = _LONGEST) -> str:
+    """Return text that any database takes, also in an index: without NUL, and where it is too long with its hash."""
+    text = text.replace("\0", "\ufffd")
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= longest:
+        return text
+    return f"{raw[: longest - 40].decode('utf-8', 'ignore')}…{hashlib.blake2b(raw, digest_size=16).hexdigest()}"
+
+
 def storable(package: Package) -> Package:
-    """Return a package without characters that PostgreSQL has no place for: hostile images are recorded as well."""
+    """Return a package with texts that any database takes: hostile images are recorded as well."""
     texts = {
-        name: text.replace("\0", "\ufffd")
+        name: fit
         for name in ("name", "version", "source", "source_version", "purl")
-        if "\0" in (text := getattr(package, name))
+        if (fit := storable_text(text := getattr(package, name), 4 * _LONGEST if name == "purl" else _LONGEST)) != text
     }
     return msgspec.structs.replace(package, **texts) if texts else package
 
 
+def _storable_distro(distro: Distro | None) -> Distro | None:
+    if distro is None:
+        return None
+    return msgspec.structs.replace(distro, id=storable_text(distro.id, 100), version=storable_text(distro.version, 100))
+
+
 def component(package: Package, distro: Distro | None) -> Component:
     """Return a package of an image as the inventory keeps it: without its place in the image."""
-    package = storable(package)
+    package, distro = storable(package), _storable_distro(distro)
     return Component(
         release(distro) if distro and package.type.is_os else "",
         package.type.value,
@@ -86,7 +105,7 @@ def component(package: Package, distro: Distro | None) -> Component:
 
 def subjects(package: Package, distro: Distro | None) -> tuple[Query, ...]:
     """Return what advisories can be about the package: what `Change` names."""
-    return queries(storable(package), distro)
+    return queries(storable(package), _storable_distro(distro))
 
 
 class NotableFile(msgspec.Struct, frozen=True, order=True):
@@ -114,7 +133,10 @@ class Variant(msgspec.Struct, frozen=True):
 
 
 class Promoted(msgspec.Struct, frozen=True):
-    """A promotion as it is recorded. policy: the document that it passed; advisories: their state then."""
+    """A promotion as it is recorded. policy: the document that it passed; advisories: their state then.
+
+    base_proved: whether that is the base was proved by signatures, or only a label says it.
+    """
 
     repository: str
     digest: str
@@ -132,6 +154,7 @@ class Promoted(msgspec.Struct, frozen=True):
     advisories: str = ""
     waivers: tuple[str, ...] = ()
     signers: tuple[str, ...] = ()
+    base_proved: bool = False
 
 
 class Known(msgspec.Struct, frozen=True):

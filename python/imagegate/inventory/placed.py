@@ -23,6 +23,7 @@ ByComponent = Mapping[int, Sequence[int]]
 
 class _Facts(msgspec.Struct):
     base: str = ""
+    base_proved: bool = False
 
 
 _DECODE_FACTS = msgspec.json.Decoder(_Facts)
@@ -44,17 +45,25 @@ def having(connection: Connection, by_component: ByComponent, components: Select
 
 
 def placed(
-    connection: Connection, components: Sequence[int], promotions: Sequence[int | None], where: Where
+    connection: Connection,
+    components: Sequence[int],
+    promotions: Sequence[int | None],
+    vulnerabilities: Sequence[str],
+    where: Where,
 ) -> Iterator[Placed]:
-    """Yield the images that have what changed. components: of each change; promotions: of whose image alone it is news,
-    None: of all that have the component; where: the changes, as they were read.
+    """Yield the images that have what changed.
+
+    components, vulnerabilities: of each change. promotions: of whose image alone it is news, None: of all that have the
+    component. where: the changes, as they were read.
     """
+    told = zip(components, vulnerabilities, promotions, strict=True)
+    of_all = {(number, name) for number, name, promotion in told if promotion is None}
     by_component: dict[int, list[int]] = defaultdict(list)
     alone: dict[tuple[int, int], list[int]] = defaultdict(list)
     for place, (number, promotion) in enumerate(zip(components, promotions, strict=True)):
         if promotion is None:
             by_component[number].append(place)
-        else:
+        elif (number, vulnerabilities[place]) not in of_all:
             alone[promotion, number].append(place)
     delta = tables.delta
     shared = select(delta.c.component).where(where, delta.c.promotion.is_(None))
@@ -139,9 +148,12 @@ def _images(connection: Connection, hits: _Hits, by_variant: Mapping[int, str]) 
         mine = sorted(set(chain.from_iterable(map(hits.__getitem__, holding[number].split()))))
         if row.distro not in distros:
             distros[row.distro] = _DECODE_DISTRO.decode(row.distro)
-        subject = Subject(row.repository, row.digest, tuple(tags[number]), row.policy, distros[row.distro])
         if mine:
-            yield Placed(subject, row.team, _DECODE_FACTS.decode(row.facts).base, tuple(mine))
+            facts = _DECODE_FACTS.decode(row.facts)
+            subject = Subject(
+                row.repository, row.digest, tuple(tags[number]), row.policy, distros[row.distro], facts.base_proved
+            )
+            yield Placed(subject, row.team, facts.base, tuple(mine))
 
 
 _ALL = 2000

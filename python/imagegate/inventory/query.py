@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Table, func, or_, select
 from imagegate.inventory import tables
 from imagegate.inventory.constraint import Constraint
 from imagegate.inventory.model import Known
-from imagegate.inventory.selection import Listed, promotions
+from imagegate.inventory.selection import ANYBODY, Listed, Whose, promotions
 from imagegate.vulnerability.ecosystems import stored_name
 
 _CHUNK = 5000
@@ -69,17 +69,17 @@ class _Placed(msgspec.Struct, frozen=True):
     member: int
 
 
-def of_package(connection: Connection, name: str, constraint: Constraint, team: str = "") -> Answer:
+def of_package(connection: Connection, name: str, constraint: Constraint, whose: Whose = ANYBODY) -> Answer:
     """Which images have a package, by its name or that of its source package, in some versions."""
     chosen = dict(_components(connection, name, constraint))
     rows = _rows(connection, chosen)
-    placed = _placed(connection, tables.bucket_component, list(chosen), team)
+    placed = _placed(connection, tables.bucket_component, list(chosen), whose)
     hits = [_package(each, rows[each.member], note=chosen[each.member]) for each in placed]
     told = "".join(f" {sign}{value}" for sign, value in constraint.parts)
     return _answer(f"package {name}{told}", hits)
 
 
-def of_vulnerability(connection: Connection, name: str, team: str = "") -> Answer:
+def of_vulnerability(connection: Connection, name: str, whose: Whose = ANYBODY) -> Answer:
     """Which images have a vulnerability, by its id or an alias, as of the last re-check."""
     finding = tables.finding
     quoted = f'"{name}"'
@@ -94,32 +94,32 @@ def of_vulnerability(connection: Connection, name: str, team: str = "") -> Answe
     rows = _rows(connection, known)
     hits = [
         _finding(each, rows[each.member], *found)
-        for each in _placed(connection, tables.bucket_component, list(known), team)
+        for each in _placed(connection, tables.bucket_component, list(known), whose)
         for found in known[each.member]
     ]
     return _answer(name, hits, _unchecked(connection))
 
 
-def of_file(connection: Connection, sha256: str, team: str = "") -> Answer:
+def of_file(connection: Connection, sha256: str, whose: Whose = ANYBODY) -> Answer:
     """Which images have a file with this digest, of the files that are kept: `files.notable`."""
     file = tables.file
     found = connection.execute(select(file.c.id, file.c.path).where(file.c.sha256 == bytes.fromhex(sha256)))
     paths = {row.id: row.path for row in found}
-    placed = _placed(connection, tables.bucket_file, list(paths), team)
+    placed = _placed(connection, tables.bucket_file, list(paths), whose)
     return _answer(f"file sha256:{sha256}", [_hit(each, path=paths[each.member]) for each in placed])
 
 
-def of_image(connection: Connection, numbers: Sequence[int], name: str) -> Answer:
+def of_image(connection: Connection, numbers: Sequence[int], name: str, whose: Whose = ANYBODY) -> Answer:
     """What promotions have: their packages, and a line for each finding of one."""
     link, variant, member = tables.variant_bucket, tables.variant, tables.bucket_component
-    listed = {each.number: each for each in promotions(connection, numbers)}
+    listed = {each.number: each for each in promotions(connection, numbers, whose=whose)}
     placed = [
         _Placed(listed[row.promotion], row.platform, row.digest, row.inherited, row.component)
         for row in connection.execute(
             select(variant.c.promotion, variant.c.platform, variant.c.digest, link.c.inherited, member.c.component)
             .join(link, link.c.variant == variant.c.id)
             .join(member, member.c.bucket == link.c.bucket)
-            .where(variant.c.promotion.in_(numbers))
+            .where(variant.c.promotion.in_(list(listed)))
         )
     ]
     rows = _rows(connection, {each.member: None for each in placed})
@@ -128,7 +128,31 @@ def of_image(connection: Connection, numbers: Sequence[int], name: str) -> Answe
     for each in placed:
         row = rows[each.member]
         hits += [_finding(each, row, *found) for found in known.get(each.member, ())] or [_package(each, row)]
-    return _answer(f"image {name}", hits, _unchecked(connection))
+    full = {each.promotion.number for each in placed}
+    bare = tuple(
+        f"{each.repository}@{each.digest} is in the inventory, and no packages of it are known"
+        for each in listed.values()
+        if each.number not in full
+    )
+    answer = _answer(f"image {name}", hits, (*bare, *_unchecked(connection)))
+    return msgspec.structs.replace(answer, images=len({(each.repository, each.digest) for each in listed.values()}))
+
+
+def lacking_in(connection: Connection, promotions: Sequence[int], known: Iterable[str]) -> tuple[str, ...]:
+    """Return the ecosystems that some promotions have packages of and that are not among the known.
+
+    (`covered.lacking` asks the same of all images.)
+    """
+    subject, member, held, variant = tables.subject, tables.bucket_component, tables.variant_bucket, tables.variant
+    query = (
+        select(subject.c.ecosystem)
+        .join(member, member.c.component == subject.c.component)
+        .join(held, held.c.bucket == member.c.bucket)
+        .join(variant, variant.c.id == held.c.variant)
+        .where(variant.c.promotion.in_(promotions), subject.c.position == 0)
+        .distinct()
+    )
+    return tuple(sorted(set(connection.execute(query).scalars()).difference(known)))
 
 
 def _components(connection: Connection, name: str, constraint: Constraint) -> Iterator[tuple[int, str]]:
@@ -156,7 +180,7 @@ def _components(connection: Connection, name: str, constraint: Constraint) -> It
                 yield number, ""
 
 
-def _placed(connection: Connection, link: Table, members: Sequence[int], team: str) -> list[_Placed]:
+def _placed(connection: Connection, link: Table, members: Sequence[int], whose: Whose) -> list[_Placed]:
     """Return where components or files are, in promotions that count."""
     held, variant, promotion = tables.variant_bucket, tables.variant, tables.promotion
     member = next(iter(link.primary_key.columns))
@@ -168,10 +192,10 @@ def _placed(connection: Connection, link: Table, members: Sequence[int], team: s
             .join(held, held.c.bucket == link.c.bucket)
             .join(variant, variant.c.id == held.c.variant)
             .join(promotion, promotion.c.id == variant.c.promotion)
-            .where(member.in_(chunk), promotion.c.retired_at.is_(None))
+            .where(member.in_(chunk), promotion.c.retired_at.is_(None), whose.condition())
         )
-        rows += connection.execute(query.where(promotion.c.team == team) if team else query)
-    listed = {each.number: each for each in promotions(connection, sorted({row[0] for row in rows}))}
+        rows += connection.execute(query)
+    listed = {each.number: each for each in promotions(connection, sorted({row[0] for row in rows}), whose=whose)}
     return [
         _Placed(listed[row.promotion], row.platform, row.digest, row.inherited, row.member)
         for row in rows

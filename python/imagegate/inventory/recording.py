@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import Connection, Table, delete, select, update
@@ -15,11 +15,16 @@ from imagegate.inventory.buckets import Advised, Keys, State, add, store, store_
 from imagegate.inventory.deltas import delta_row
 from imagegate.inventory.hold import TOGETHER
 from imagegate.inventory.late import late
-from imagegate.inventory.model import Component, Known, NotableFile, Promoted, Variant, component
+from imagegate.inventory.model import Component, Known, NotableFile, Promoted, Variant, component, storable_text
+from imagegate.inventory.slots import hold
 from imagegate.inventory.store import Inventory, untangled
+from imagegate.inventory.unjudged import judge
 from imagegate.model import Distro, Package, Vulnerability
 
 _CHUNK = 400
+_FACTS = ("verdict", "source", "base", "base_proved", "job", "commit", "advisories", "waivers", "signers")
+_LABEL = 300
+"""Bytes of what an image's labels say."""
 NEVER: State = ("", 0)
 
 
@@ -37,6 +42,9 @@ def record(
     state: of the advisories that `vulnerabilities` are by; `NEVER` where nothing was asked, so that the first re-check
     takes what it finds for known. Raises InventoryError.
     """
+    # What labels say is any text.
+    team, base = (storable_text(text, _LABEL) for text in (promoted.team, promoted.base_digest))
+    promoted = msgspec.structs.replace(promoted, team=team, base_digest=base)
     known: dict[Component, dict[str, Known]] = defaultdict(dict)
     for each in vulnerabilities:
         for distro in dict.fromkeys(variant.distro for variant in promoted.variants):
@@ -113,8 +121,11 @@ class _Writer:
         self._connection.execute(delete(tables.variant).where(tables.variant.c.promotion == number))
         for each in promoted.variants:
             self._variant(number, each)
-        if not counted and self._advised.state != NEVER:
-            self._late(number)
+        if self._advised.state != NEVER:
+            hold(self._connection, number)
+            judge(self._connection, number, self._advised, NEVER)
+            if not counted:
+                self._late(number)
 
     def _counted(self) -> bool:
         """Whether the image was in the inventory before: then all that is known of it was told."""
@@ -125,7 +136,9 @@ class _Writer:
     def _late(self, number: int) -> None:
         found = late(self._connection, number, self._advised.state, self._advised.known)
         if found:
-            rows = [delta_row(each, self._advised.at, number) for each in found]
+            # A record that was kept for later is news now, not when the image was promoted.
+            now = datetime.now(UTC).timestamp()
+            rows = [delta_row(each, now, number) for each in found]
             self._connection.execute(tables.delta.insert(), rows)
 
     def _promotion(self) -> tuple[int, bool]:
@@ -134,10 +147,7 @@ class _Writer:
         digest = hashlib.sha256(promoted.policy.encode()).hexdigest() if promoted.policy else ""
         if promoted.policy:
             add(self._connection, tables.policy, [{"hash": digest, "document": promoted.policy}])
-        facts = {
-            name: getattr(promoted, name)
-            for name in ("verdict", "source", "base", "job", "commit", "advisories", "waivers", "signers")
-        }
+        facts = {name: getattr(promoted, name) for name in _FACTS}
         values = {
             "repository": promoted.repository,
             "digest": promoted.digest,

@@ -24,8 +24,15 @@ _CHUNK = 1000
 _HINT = "Export it again, by the same version of imagegate."
 
 
-def restore(inventory: Inventory, document: Iterable[bytes], shown: str) -> int:
-    """Take in a document and return how many promotions came in, in one transaction: all of it or nothing.
+class Restored(msgspec.Struct, frozen=True):
+    """How many promotions came in, and how many were there."""
+
+    came: int
+    known: int
+
+
+def restore(inventory: Inventory, document: Iterable[bytes], shown: str) -> Restored:
+    """Take in a document, in one transaction: all of it or nothing.
 
     Into an empty inventory it comes as it was. Beside others, promotions that are there stay as they are, and the
     findings of packages that are new here are of the advisories' state that they were of there.
@@ -43,7 +50,7 @@ def restore(inventory: Inventory, document: Iterable[bytes], shown: str) -> int:
                 merge.take(table, rows)
             came = merge.finish()
         reader.finish()
-    return came
+    return Restored(came, reader.rows["promotion"] - came)
 
 
 def _is_empty(connection: Connection) -> bool:

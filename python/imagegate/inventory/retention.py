@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
 
@@ -37,10 +37,20 @@ def overdue(connection: Connection, *, keep: int, untagged_days: int, now: float
     return tuple(found)
 
 
-def let_go(inventory: Inventory, numbers: Sequence[int], now: float) -> None:
-    """Retire promotions, and drop what then no image has. Who was promoted, and when it left, stays."""
+def let_go(
+    inventory: Inventory,
+    numbers: Sequence[int],
+    now: float,
+    still: Callable[[Connection], Collection[int]] | None = None,
+) -> None:
+    """Retire promotions, and drop what then no image has. Who was promoted, and when it left, stays.
+
+    still: returns those that a rule lets go, asked again when nobody else can write: one may have been promoted anew.
+    """
     with inventory.transaction() as connection:
         ALONE.take(connection)
+        if still:
+            numbers = sorted({*numbers} & {*still(connection)})
         retire(connection, numbers, now)
         for chunk in _chunks(numbers):
             variants = select(tables.variant.c.id).where(tables.variant.c.promotion.in_(chunk))

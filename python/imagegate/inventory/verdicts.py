@@ -47,13 +47,17 @@ Answer = tuple[Action | None, str]
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """An image, as far as policies ask. policy: the key of the document that it passed, empty: not recorded."""
+    """An image, as far as policies ask.
+
+    policy: the key of the document that it passed, empty: not recorded. base_proved: whether its base was proved.
+    """
 
     repository: str
     digest: str
     tags: tuple[str, ...]
     policy: str
     distro: Distro | None = None
+    base_proved: bool = False
 
 
 class Verdicts:
@@ -89,13 +93,13 @@ class Verdicts:
         """Return what tells images apart that are answered differently."""
         bundle = self._bundle(image.policy)
         if bundle and not self._vex and not self._scoped and self._about_all[image.policy]:
-            return image.policy, image.distro
+            return image.policy, image.distro, image.base_proved
         names = [f"{image.repository}:{tag}" for tag in image.tags] or [f"{image.repository}:"]
         digest = Digest(image.digest)
         of_names = tuple(sorted({_place(bundle, parse_name(name, digest, None)) for name in names})) if bundle else ()
         waived = tuple(each.is_about(_NOTHING, name, digest) for name in names for each in self._scoped)
         own = (image.digest, *names) if self._vex else ()
-        return image.policy, of_names, waived, own, image.distro
+        return image.policy, of_names, waived, own, image.distro, image.base_proved
 
     def answer(self, image: Subject, change: int, inherited: bool) -> Answer:
         """Return what the image's policy makes of a changed finding; of several names the gravest counts."""
@@ -110,7 +114,7 @@ class Verdicts:
             vulnerabilities=VulnerabilityReport(
                 (msgspec.structs.replace(vulnerability, package=package),), (), exploitation=("KEV", "EPSS")
             ),
-            base=_PROVED,
+            base=_PROVED if image.base_proved else None,
         )
         answers = [self._evaluate(bundle, facts, f"{image.repository}:{tag}") for tag in image.tags or ("",)]
         return max(answers, key=lambda each: 9 if each[0] is None else each[0].rank)

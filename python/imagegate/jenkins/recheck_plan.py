@@ -59,25 +59,13 @@ def check(invocation: Invocation) -> None:
         raise UsageError(f"recheckImages: shards must be a number from 1 to {MOST}, not {shards}")
     if only and "shards" in invocation.values:
         raise UsageError("recheckImages: only is one part, shards are all: give one of them")
-    _check_report(invocation)
+    since = invocation.text("since")
+    if since and not _SINCE.fullmatch(since):
+        raise UsageError(f"recheckImages: `since` must be a day or a time in UTC, not {since!r}", hint=_MOMENTS)
     if only and only != REPORT:
         shard_of(only)
         if "since" in invocation.values or invocation.values.get("outputs"):
             raise UsageError("recheckImages: a shard tells nothing", hint="Give since and outputs to the report.")
-
-
-def _check_report(invocation: Invocation) -> None:
-    """Raise UsageError for what the report would be refused for, when all else is done."""
-    from imagegate.report.news import FORMATS
-
-    for name in invocation.values.get("outputs") or {}:
-        if name not in FORMATS:
-            raise UsageError(
-                f"recheckImages: outputs: a re-check is not written as {name!r}", hint=f"Formats: {', '.join(FORMATS)}."
-            )
-    since = invocation.text("since")
-    if since and not _SINCE.fullmatch(since):
-        raise UsageError(f"recheckImages: `since` must be a day or a time in UTC, not {since!r}", hint=_MOMENTS)
 
 
 def fan_out(invocation: Invocation, handed: Handed) -> FanOut:

@@ -12,7 +12,6 @@ from email.utils import formatdate, parseaddr
 from imagegate.errors import ConfigError, NetworkError
 from imagegate.model.news import Message
 from imagegate.notify.secret import Secret
-from imagegate.report.escape import line
 from imagegate.settings import Channel, Host, Http
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -95,7 +94,8 @@ def _subject(text: str) -> str:
 
     (RFC 2047, 2: such words may hold line ends, and with them headers and a body.)
     """
-    return line(" ".join(text.split())).replace("=?", "= ?")[:_LONGEST]
+    shown = "".join(each if each.isprintable() else " " for each in text)
+    return " ".join(shown.split()).replace("=?", "= ?")[:_LONGEST]
 
 
 def _in_words(error: Exception) -> str:

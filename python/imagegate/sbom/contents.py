@@ -19,6 +19,7 @@ class Contents(msgspec.Struct, frozen=True):
     """form: `CycloneDX 1.6`; tool: what wrote it; name: `registry/repository:tag` of the image, as far as it is told.
 
     digest: of the image's manifest, empty when it is not told; platform, distro: None when they are not told.
+    title, version: of what the document is about, as they stand there.
     """
 
     form: str
@@ -27,14 +28,21 @@ class Contents(msgspec.Struct, frozen=True):
     components: tuple[Component, ...]
     platform: Platform | None = None
     distro: Distro | None = None
+    title: str = ""
+    version: str = ""
 
 
 class Sbom(msgspec.Struct, frozen=True):
-    """An SBOM as it is evaluated. name: of the image, empty when it is not told; problems: what it leaves open."""
+    """An SBOM as it is evaluated. name: of the image, empty when it is not told; problems: what it leaves open.
+
+    title, version: of what the document is about, as they stand there.
+    """
 
     analysis: Analysis
     name: str
     problems: tuple[Problem, ...]
+    title: str = ""
+    version: str = ""
 
 
 def analysis_of(contents: Contents, file: str, digest: Digest) -> Sbom:
@@ -69,7 +77,8 @@ def analysis_of(contents: Contents, file: str, digest: Digest) -> Sbom:
     )
     image = contents.image
     name = f"{image.repository}:{image.tag or 'latest'}" if image.repository else ""
-    return Sbom(analysis, name, (Problem("warn", "sbom", told), *problems))
+    problems = [Problem("warn", "sbom", told), *problems]
+    return Sbom(analysis, name, tuple(problems), contents.title, contents.version)
 
 
 def _packages(components: Iterable[Component]) -> tuple[list[Package], dict[str, list[str]]]:

@@ -137,6 +137,8 @@ def read(file: JsonFile) -> Contents:
         components=tuple(components),
         platform=_platform(subject) if subject else None,
         distro=next((_distro(part) for part in parts if part.type == "operating-system"), None),
+        title=subject.name if subject else "",
+        version=subject.version if subject else "",
     )
 
 

@@ -97,7 +97,7 @@ def read(file: JsonFile) -> Contents:
     described |= set(document.document_describes)
     roots = [each for each in document.packages if each.spdx_id in described]
     names = {each.license_id: each.name or each.extracted_text for each in document.has_extracted_licensing_infos}
-    image = next((found for found in map(_image, roots) if found), None)
+    image, about = next(((found, each) for each in roots if (found := _image(each))), (None, None))
     return Contents(
         form=document.spdx_version.replace("-", " "),
         tool=_tool(document.creation_info.creators),
@@ -106,6 +106,8 @@ def read(file: JsonFile) -> Contents:
             _component(each, names) for each in document.packages if _is_package(each, each.spdx_id in described)
         ),
         distro=next((_distro(each) for each in document.packages if _purpose(each) == "OPERATING-SYSTEM"), None),
+        title=(about.facts.get("name") or about.name) if about else "",
+        version=about.version_info if about else "",
     )
 
 

@@ -77,6 +77,7 @@ def read(file: JsonFile) -> Contents:
         components=tuple(map(_component, document.artifacts)),
         platform=Platform(os, architecture) if os and architecture else None,
         distro=Distro(os_id(release.id), release.version, tuple(like), "", release.codename) if release.id else None,
+        title=texts.get("userInput", ""),
     )
 
 
