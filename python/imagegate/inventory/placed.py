@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -132,10 +132,6 @@ class _Hits(dict[str, tuple[int, ...]]):
 
 def _images(connection: Connection, hits: _Hits, by_variant: Mapping[int, str]) -> Iterator[Placed]:
     """Join variants into images. by_variant: the names of what they hold, as `hits` takes them."""
-    tags: dict[int, list[str]] = defaultdict(list)
-    tag = tables.tag
-    for number, name in connection.execute(select(tag.c.promotion, tag.c.name).order_by(tag.c.name)).all():
-        tags[number].append(name)
     holding: dict[int, str] = {}
     first: dict[int, Any] = {}
     for row in _promotions(connection, by_variant):
@@ -144,6 +140,7 @@ def _images(connection: Connection, hits: _Hits, by_variant: Mapping[int, str]) 
         else:
             first[row.id], holding[row.id] = row, by_variant[row.variant]
     distros: dict[str, Distro | None] = {}
+    tags = _tags(connection, first)
     for number, row in first.items():
         mine = sorted(set(chain.from_iterable(map(hits.__getitem__, holding[number].split()))))
         if row.distro not in distros:
@@ -158,6 +155,17 @@ def _images(connection: Connection, hits: _Hits, by_variant: Mapping[int, str]) 
 
 _ALL = 2000
 """From so many images on, all are read, which is faster than to name them."""
+
+
+def _tags(connection: Connection, promotions: Collection[int]) -> dict[int, list[str]]:
+    tag = tables.tag
+    query = select(tag.c.promotion, tag.c.name).order_by(tag.c.name)
+    if len(promotions) < _ALL:
+        query = query.where(tag.c.promotion.in_(sorted(promotions)))
+    found: dict[int, list[str]] = defaultdict(list)
+    for number, name in connection.execute(query).all():
+        found[number].append(name)
+    return found
 
 
 def _promotions(connection: Connection, variants: Iterable[int]) -> Sequence[Any]:
