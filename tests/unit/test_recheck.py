@@ -180,6 +180,20 @@ def test_what_a_gate_with_newer_advisories_knew_is_neither_resolved_nor_new(site
     assert site.run("recheck")[1].changes == ()
 
 
+def test_of_a_package_that_a_gate_with_newer_advisories_knew_more_what_it_did_not_know_is_told(site: Site) -> None:
+    """Two copies count on from the same number: the greater number need not know more."""
+    mine = site.directory / "mine.sqlite"
+    shutil.copy(site.database, mine)
+    site.know(*(advisory(f"CVE-2026-1{number:03}", "curl") for number in range(20)))
+    site.promote("gated", deb("curl"), digest="sha256:gated", policy=TEXT)
+    site.database.unlink()
+    shutil.move(mine, site.database)
+    site.know(advisory("CVE-2026-0002", "curl", **HIGH))
+    news = site.run("recheck")[1]
+    assert [(each.kind, each.vulnerability) for each in news.changes] == [(Kind.NEW, "CVE-2026-0002")]
+    assert site.run("recheck")[1].changes == ()
+
+
 def test_the_first_catalog_of_exploited_ones_is_news(site: Site) -> None:
     site.know(advisory("CVE-2026-0002", "openssl", **HIGH))
     site.run("recheck")
@@ -225,6 +239,16 @@ def test_an_image_whose_gate_had_older_advisories_is_told_alone_of_what_the_othe
 def test_of_what_its_gate_knew_it_is_not_told(site: Site, old: Path) -> None:
     late_image(site)
     assert hits(site.run("recheck")[1]) == set()
+
+
+def test_a_gate_with_a_copy_of_a_greater_number_need_not_know_more(site: Site, old: Path) -> None:
+    mine = site.directory / "mine.sqlite"
+    shutil.move(site.database, mine)
+    shutil.move(old, site.database)
+    site.know(*(advisory(f"CVE-2026-1{number:03}", "bash") for number in range(20)))
+    late_image(site, by=site.database)
+    shutil.move(mine, site.database)
+    assert {name for _, name in hits(site.run("recheck")[1])} == {"CVE-2026-0002", "CVE-3"}
 
 
 def test_what_it_was_told_is_not_told_again_when_it_is_recorded_again(site: Site, old: Path) -> None:
@@ -503,6 +527,6 @@ def test_news_is_forgotten_after_a_time_and_what_is_known_is_not(site: Site) -> 
 def test_another_version_of_the_program_matches_everything_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.recheck()
     assert site.recheck().components == 0
-    monkeypatch.setattr("imagegate.inventory.recheck.__version__", "0.0.other")
+    monkeypatch.setattr("imagegate.inventory.states.__version__", "0.0.other")
     again = site.recheck()
     assert (again.components, again.deltas) == (3, ())

@@ -13,10 +13,10 @@ import msgspec
 from imagegate.cli.recorder import REVISION, TEAM
 from imagegate.errors import ConfigError, ImagegateError, InvalidReference, UsageError
 from imagegate.image.reference import DEFAULT_REGISTRY, parse_repository, parse_tag
-from imagegate.inventory.buckets import State
+from imagegate.inventory.buckets import NEVER, State
 from imagegate.inventory.files import notable
 from imagegate.inventory.model import Promoted, Variant
-from imagegate.inventory.recording import NEVER, record, tag_again
+from imagegate.inventory.recording import record, tag_again
 from imagegate.inventory.selection import named
 from imagegate.inventory.store import Inventory
 from imagegate.model import Analysis, Digest, RegistryRef, Repository, SbomRef, Vulnerability

@@ -63,8 +63,7 @@ def of_nobody(app: App, connection: Connection, meant: Whose) -> tuple[str, ...]
 
 def uncovered(app: App, connection: Connection, promotions: Sequence[int] | None = None) -> tuple[str, ...]:
     """Return notes on what the advisories at hand say nothing of. promotions: their numbers, None: all that count."""
-    from imagegate.inventory.covered import lacking
-    from imagegate.inventory.query import lacking_in
+    from imagegate.inventory.covered import lacking, lacking_in
 
     if app.settings.scanner == "anchore":
         return ()

@@ -7,8 +7,8 @@ import msgspec
 from imagegate.anchore.client import AnchoreClient
 from imagegate.anchore.contents import contents
 from imagegate.errors import AnchoreError, AuthenticationFailed, NetworkError
+from imagegate.inventory.buckets import NEVER
 from imagegate.inventory.model import OF_SERVER
-from imagegate.inventory.recording import NEVER
 from imagegate.inventory.server_names import Places, graver
 from imagegate.model import Digest, Distro, Package, Vulnerability
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, select
 
 from imagegate.inventory import tables
 from imagegate.inventory.model import Component, Known, NotableFile, subjects
@@ -23,6 +23,8 @@ _CHUNK = 400
 
 State = tuple[str, int]
 """Of an advisory database: its lineage, and the number of its state."""
+NEVER: State = ("", 0)
+"""The state of what nobody has asked about: the first re-check takes what it finds for known."""
 Keys = Mapping[Component, bytes]
 """Components with their keys, which take a while to make."""
 Held = tuple[int, bool]
@@ -67,6 +69,17 @@ def state_number(connection: Connection, state: State) -> int:
     add(connection, table, [{"lineage": lineage, "number": number}])
     found = connection.execute(select(table.c.id).where(table.c.lineage == lineage, table.c.number == number))
     return int(found.scalar_one())
+
+
+def components_of(promotions: Collection[int]) -> Select[tuple[int]]:
+    """Select the components that promotions have."""
+    variant, held, member = tables.variant, tables.variant_bucket, tables.bucket_component
+    return (
+        select(member.c.component)
+        .join(held, held.c.bucket == member.c.bucket)
+        .join(variant, variant.c.id == held.c.variant)
+        .where(variant.c.promotion.in_(promotions))
+    )
 
 
 def store(

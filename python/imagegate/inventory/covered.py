@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, Select, select
 
 from imagegate.inventory import tables
+from imagegate.inventory.buckets import components_of
 
 
 def ecosystems(connection: Connection) -> Iterator[str]:
@@ -44,7 +45,15 @@ def lacking(connection: Connection, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in uncovered(connection, set(known)) if is_held(name))
 
 
-def of(names: Collection[str]) -> Select[tuple[int]]:
+def lacking_in(connection: Connection, promotions: Sequence[int], known: Iterable[str]) -> tuple[str, ...]:
+    """Return what `lacking` does, of some promotions."""
+    subject = tables.subject
+    mine = subject.c.component.in_(components_of(promotions))
+    found = connection.execute(select(subject.c.ecosystem).where(subject.c.position == 0, mine).distinct()).scalars()
+    return tuple(sorted({*found}.difference(known)))
+
+
+def packages_of(names: Collection[str]) -> Select[tuple[int]]:
     """Select the components that are of ecosystems: by their first question, which is about their own."""
     subject = tables.subject
     return select(subject.c.component).where(subject.c.position == 0, subject.c.ecosystem.in_(names))
@@ -56,7 +65,7 @@ def images_of(connection: Connection, names: Collection[str]) -> frozenset[tuple
     variant, promotion = tables.variant, tables.promotion
     if not names:
         return frozenset()
-    buckets = select(member.c.bucket).where(member.c.component.in_(of(names)))
+    buckets = select(member.c.bucket).where(member.c.component.in_(packages_of(names)))
     rows = connection.execute(
         select(promotion.c.repository, promotion.c.digest)
         .join(variant, variant.c.promotion == promotion.c.id)

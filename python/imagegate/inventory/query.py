@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,23 +136,6 @@ def of_image(connection: Connection, numbers: Sequence[int], name: str, whose: W
     )
     answer = _answer(f"image {name}", hits, (*bare, *_unchecked(connection)))
     return msgspec.structs.replace(answer, images=len({(each.repository, each.digest) for each in listed.values()}))
-
-
-def lacking_in(connection: Connection, promotions: Sequence[int], known: Iterable[str]) -> tuple[str, ...]:
-    """Return the ecosystems that some promotions have packages of and that are not among the known.
-
-    (`covered.lacking` asks the same of all images.)
-    """
-    subject, member, held, variant = tables.subject, tables.bucket_component, tables.variant_bucket, tables.variant
-    query = (
-        select(subject.c.ecosystem)
-        .join(member, member.c.component == subject.c.component)
-        .join(held, held.c.bucket == member.c.bucket)
-        .join(variant, variant.c.id == held.c.variant)
-        .where(variant.c.promotion.in_(promotions), subject.c.position == 0)
-        .distinct()
-    )
-    return tuple(sorted(set(connection.execute(query).scalars()).difference(known)))
 
 
 def _components(connection: Connection, name: str, constraint: Constraint) -> Iterator[tuple[int, str]]:

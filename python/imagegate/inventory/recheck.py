@@ -13,18 +13,17 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
-from imagegate import __version__
-from imagegate.errors import AdvisoryError
 from imagegate.inventory import tables
-from imagegate.inventory.buckets import finding_row, state_number
-from imagegate.inventory.covered import of, uncovered
+from imagegate.inventory.buckets import State, finding_row, state_number
+from imagegate.inventory.covered import packages_of, uncovered
 from imagegate.inventory.deltas import delta_row
 from imagegate.inventory.model import OF_SERVER, SLOTS, Delta, Known, compare
 from imagegate.inventory.recording import known_of
 from imagegate.inventory.rematch import Rematch
 from imagegate.inventory.slots import lock
+from imagegate.inventory.states import Changes, Current
 from imagegate.inventory.store import Inventory, untangled
 from imagegate.vulnerability.database import AdvisoryDatabase
 
@@ -79,101 +78,63 @@ class _Run:
     """One run over one state of the advisory database."""
 
     def __init__(self, inventory: Inventory, advisories: AdvisoryDatabase, now: float, full: bool) -> None:
-        self._inventory, self._advisories, self._now, self._full = inventory, advisories, now, full
-        # Another version of this program may match otherwise, so that what it knows is not taken for what we know.
-        self._origin = f"{advisories.lineage} {__version__}"
-        self._state = (f"{self._origin} {advisories.token(advisories.number)}".rstrip(), advisories.number)
+        self._inventory, self._now, self._full = inventory, now, full
+        self._current = Current(advisories)
         self._rematch = Rematch(advisories)
-        self._changes: dict[int, frozenset[tuple[str, str]]] = {}
-        self._exploited: dict[int, frozenset[str]] = {}
         self._feeds = frozenset(feed.ecosystem for feed in advisories.feeds())
 
     def group(self, slots: Sequence[int]) -> Progressed:
         """Do some slots in one transaction, but for those that another run has done by newer advisories."""
+        component = tables.component
         with self._inventory.transaction() as connection:
-            states = {slot: known for slot, known in lock(connection, slots).items() if not self._is_newer(known)}
-            count, slots = len(slots), sorted(states)
+            states = {
+                slot: state
+                for slot, state in lock(connection, slots).items()
+                if self._full or not self._current.is_before(state)
+            }
             # Of what there are no advisories of, nothing is learnt: what is known of it stays, of the state that it is.
             absent = uncovered(connection, self._feeds)
+            later = self._current.later(connection)
             wanted = self._wanted(connection, states)
-            if absent:
-                for number in self._of(connection, slots, absent):
-                    wanted.pop(number, False)
+            silent = _components(connection, states, component.c.id.in_(packages_of(absent))) if absent else ()
+            for number in silent:
+                wanted.pop(number, False)
+            ahead = frozenset(_components(connection, states, component.c.state.in_(later)) if later else ())
             deltas: list[Delta] = []
             ids = sorted(wanted)
             for start in range(0, len(ids), _CHUNK):
-                deltas += self._match(connection, ids[start : start + _CHUNK], wanted)
-            self._finish(connection, states, deltas, absent)
-        return Progressed(tuple(deltas), len(wanted), count, count - len(slots))
+                deltas += self._match(connection, ids[start : start + _CHUNK], wanted, ahead)
+            self._finish(connection, states, deltas, absent, later)
+        return Progressed(tuple(deltas), len(wanted), len(slots), len(slots) - len(states))
 
-    def _is_newer(self, known: tuple[str, int]) -> bool:
-        """Whether a slot is of a later state of these advisories, which a run that does everything goes back from."""
-        lineage, number = known
-        return not self._full and self._is_mine(lineage) and number > self._state[1]
-
-    def _is_mine(self, lineage: str) -> bool:
-        return lineage == self._origin or lineage.startswith(f"{self._origin} ")
-
-    def _leads_here(self, lineage: str, number: int) -> bool:
-        """Whether a state is one that these advisories were in: a copy of them has other states by the same numbers."""
-        token = lineage[len(self._origin) + 1 :]
-        return self._is_mine(lineage) and (not token or token == self._advisories.token(number))
-
-    def _later(self, connection: Connection) -> Sequence[int]:
-        """Return the states of these advisories that are later than this one: a gate had newer ones."""
-        state = tables.state
-        query = select(state.c.id).where(
-            state.c.lineage == self._advisories.lineage, state.c.number > self._advisories.number
-        )
-        return connection.execute(query).scalars().all()
-
-    def _wanted(self, connection: Connection, states: Mapping[int, tuple[str, int]]) -> dict[int, bool]:
+    def _wanted(self, connection: Connection, states: Mapping[int, State]) -> dict[int, bool]:
         """Components to match again, each with whether what is found first is news.
 
         It is not where nothing was ever known of a component, or only what a server said: that is where one starts.
         """
         component, state = tables.component, tables.state
         wanted: dict[int, bool] = {}
-        slots = sorted(states)
         for identity, lineage in connection.execute(
             select(component.c.id, state.c.lineage)
             .join(state, state.c.id == component.c.state)
-            .where(component.c.slot.in_(slots), state.c.id.not_in(self._later(connection)))
+            .where(component.c.slot.in_(sorted(states)))
         ):
             wanted[identity] = bool(lineage) and not lineage.startswith(OF_SERVER)
-        by_state: dict[tuple[str, int], list[int]] = defaultdict(list)
+        by_state: dict[State, list[int]] = defaultdict(list)
         for slot, known in states.items():
             by_state[known].append(slot)
-        for (lineage, number), members in by_state.items():
-            if self._full or not self._leads_here(lineage, number) or self._has_forgotten(number):
-                rows = connection.execute(
-                    select(component.c.id).where(component.c.slot.in_(members), component.c.state.is_(None))
-                )
-                wanted.update((identity, True) for (identity,) in rows)
-            elif number < self._state[1]:
-                wanted.update((identity, True) for identity in self._hit(connection, members, number))
+        for known, members in by_state.items():
+            changes = None if self._full else self._current.changes(known)
+            of_slots = component.c.state.is_(None)
+            found = self._hit(connection, members, changes) if changes else _components(connection, members, of_slots)
+            wanted.update((identity, True) for identity in found)
         return wanted
 
-    def _has_forgotten(self, number: int) -> bool:
-        """Whether so much time has passed that nobody knows what changed since."""
-        try:
-            self._since(number)
-        except AdvisoryError:
-            return True
-        return False
-
-    def _since(self, number: int) -> None:
-        if number not in self._changes:
-            found = self._advisories.changes(number)
-            self._changes[number] = frozenset((each.ecosystem, each.name) for each in found if each.name)
-            self._exploited[number] = frozenset(each.id for each in found if not each.name)
-
-    def _hit(self, connection: Connection, slots: Collection[int], number: int) -> Iterator[int]:
-        """The components that what changed since a state can be about."""
-        self._since(number)
+    def _hit(self, connection: Connection, slots: Collection[int], changes: Changes) -> Iterator[int]:
+        """The components that changes can be about."""
         subject, component, finding = tables.subject, tables.component, tables.finding
         by_ecosystem: dict[str, list[str]] = defaultdict(list)
-        for ecosystem, name in self._changes[number]:
+        for ecosystem, name in changes.packages:
             by_ecosystem[ecosystem].append(name)
         here = component.c.slot.in_(slots) & component.c.state.is_(None)
         for ecosystem, names in by_ecosystem.items():
@@ -183,15 +144,20 @@ class _Run:
                     .join(component, component.c.id == subject.c.component)
                     .where(subject.c.ecosystem == ecosystem, subject.c.name.in_(chunk), here)
                 ).scalars()
-        for chunk in _chunks(sorted(self._exploited[number])):
+        for chunk in _chunks(sorted(changes.exploited)):
             yield from connection.execute(
                 select(finding.c.component)
                 .join(component, component.c.id == finding.c.component)
                 .where(finding.c.vulnerability.in_(chunk), here)
             ).scalars()
 
-    def _match(self, connection: Connection, ids: Sequence[int], news: Mapping[int, bool]) -> list[Delta]:
-        """Match components again, write what is found, and return what is different and news."""
+    def _match(
+        self, connection: Connection, ids: Sequence[int], news: Mapping[int, bool], ahead: Collection[int]
+    ) -> list[Delta]:
+        """Match components again, write what is found, and return what is different and news.
+
+        ahead: of which a gate with later advisories said something. That stays; only what it did not know counts.
+        """
         before = self._before(connection, ids)
         deltas: list[Delta] = []
         gone: list[dict[str, Any]] = []
@@ -199,6 +165,8 @@ class _Run:
         for number, found in self._rematch(connection, ids):
             known = before[number]
             after = {name: known_of(each) for name, each in found.items()}
+            if number in ahead:
+                after |= {name: old for name, (old, _) in known.items()}
             if news[number]:
                 deltas += (
                     msgspec.structs.replace(each, found=found.get(each.vulnerability))
@@ -232,39 +200,43 @@ class _Run:
     def _finish(
         self,
         connection: Connection,
-        states: Mapping[int, tuple[str, int]],
+        states: Mapping[int, State],
         deltas: Sequence[Delta],
         absent: Collection[str],
+        later: Collection[int],
     ) -> None:
-        """Note what is different, and the state that the slots have now. absent: ecosystems without advisories."""
+        """Note what is different, and the state that the slots have now.
+
+        absent: ecosystems without advisories; later: states of gates that knew more: what is of those keeps its state.
+        """
         if deltas:
             connection.execute(tables.delta.insert(), [delta_row(each, self._now) for each in deltas])
         component, slot = tables.component, tables.slot
         slots = sorted(states)
-        later = self._later(connection)
-        matched = component.c.slot.in_(slots) & component.c.state.is_not(None) & component.c.state.not_in(later)
+        own = component.c.slot.in_(slots) & component.c.state.is_not(None) & component.c.state.not_in(later)
         if absent:
             self._keep(connection, states, absent)
-            matched &= component.c.id.not_in(of(absent))
-        connection.execute(update(component).where(matched).values(state=None))
-        lineage, number = self._state
+            own &= component.c.id.not_in(packages_of(absent))
+        connection.execute(update(component).where(own).values(state=None))
+        lineage, number = self._current.state
         connection.execute(
             update(slot).where(slot.c.slot.in_(slots)).values(lineage=lineage, number=number, at=self._now)
         )
 
-    def _of(self, connection: Connection, slots: Collection[int], absent: Collection[str]) -> Sequence[int]:
-        """Return the components of slots that are of ecosystems."""
-        component = tables.component
-        query = select(component.c.id).where(component.c.slot.in_(slots), component.c.id.in_(of(absent)))
-        return connection.execute(query).scalars().all()
-
-    def _keep(self, connection: Connection, states: Mapping[int, tuple[str, int]], absent: Collection[str]) -> None:
+    def _keep(self, connection: Connection, states: Mapping[int, State], absent: Collection[str]) -> None:
         """Have components of ecosystems say themselves of which state they are, before their slots get another."""
         component = tables.component
         for slot, known in states.items():
-            mine = (component.c.slot == slot) & component.c.state.is_(None) & component.c.id.in_(of(absent))
+            mine = (component.c.slot == slot) & component.c.state.is_(None) & component.c.id.in_(packages_of(absent))
             if connection.execute(select(component.c.id).where(mine).limit(1)).first():
                 connection.execute(update(component).where(mine).values(state=state_number(connection, known)))
+
+
+def _components(connection: Connection, slots: Collection[int], condition: ColumnElement[bool]) -> Sequence[int]:
+    """Return the components of slots that a condition is true of."""
+    component = tables.component
+    query = select(component.c.id).where(component.c.slot.in_(sorted(slots)), condition)
+    return connection.execute(query).scalars().all()
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -11,21 +11,20 @@ import msgspec
 from sqlalchemy import Connection, Table, delete, select, update
 
 from imagegate.inventory import tables
-from imagegate.inventory.buckets import Advised, Keys, State, add, store, store_files, upsert
+from imagegate.inventory.buckets import NEVER, Advised, Keys, State, add, store, store_files, upsert
 from imagegate.inventory.deltas import delta_row
 from imagegate.inventory.hold import TOGETHER
 from imagegate.inventory.late import late
 from imagegate.inventory.model import Component, Known, NotableFile, Promoted, Variant, component, storable_text
-from imagegate.inventory.slots import hold
+from imagegate.inventory.slots import share
 from imagegate.inventory.store import Inventory, untangled
-from imagegate.inventory.unjudged import judge
+from imagegate.inventory.unasked import fill_in
 from imagegate.model import Distro, Package, Vulnerability
 
 _CHUNK = 400
 _FACTS = ("verdict", "source", "base", "base_proved", "job", "commit", "advisories", "waivers", "signers")
 _LABEL = 300
 """Bytes of what an image's labels say."""
-NEVER: State = ("", 0)
 
 
 def record(
@@ -122,8 +121,8 @@ class _Writer:
         for each in promoted.variants:
             self._variant(number, each)
         if self._advised.state != NEVER:
-            hold(self._connection, number)
-            judge(self._connection, number, self._advised, NEVER)
+            share(self._connection, number)
+            fill_in(self._connection, number, self._advised)
             if not counted:
                 self._late(number)
 

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, update
 
 from imagegate.inventory import tables
 from imagegate.inventory.asked import asked, note
-from imagegate.inventory.buckets import state_number
+from imagegate.inventory.buckets import NEVER, state_number
 from imagegate.inventory.deltas import delta_row
 from imagegate.inventory.finding_rows import Before, Rows, before, chunks, lineages
 from imagegate.inventory.hold import TOGETHER
 from imagegate.inventory.holdings import Holdings, Part
 from imagegate.inventory.model import SLOTS, Delta, Known, compare
-from imagegate.inventory.recording import NEVER, known_of
+from imagegate.inventory.recording import known_of
 from imagegate.inventory.server_names import Places, graver
 from imagegate.inventory.slots import lock
 from imagegate.inventory.store import Inventory

@@ -1,4 +1,4 @@
-"""Keeping other re-checks away: who writes findings of a slot's components holds the slot."""
+"""Slots as locks: who writes findings of a slot's components has it alone, who promotes images with them shares it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from imagegate.inventory import tables
-from imagegate.inventory.buckets import upsert
+from imagegate.inventory.buckets import components_of, upsert
 
 
-def hold(connection: Connection, promotion: int) -> None:
+def share(connection: Connection, promotion: int) -> None:
     """Keep re-checks from the slots of a promotion's components until the end of the transaction.
 
     What a re-check finds meanwhile is told of the images that it sees, and it does not see this one yet.
     """
-    variant, held, member = tables.variant, tables.variant_bucket, tables.bucket_component
+    if connection.dialect.name != "postgresql":
+        return  # A writer of SQLite is alone.
     component, slot = tables.component, tables.slot
-    mine = (
-        select(component.c.slot)
-        .join(member, member.c.component == component.c.id)
-        .join(held, held.c.bucket == member.c.bucket)
-        .join(variant, variant.c.id == held.c.variant)
-        .where(variant.c.promotion == promotion)
-        .distinct()
-    )
-    if connection.dialect.name == "postgresql":  # In SQLite a writer is alone.
-        query = select(slot.c.slot).where(slot.c.slot.in_(mine)).order_by(slot.c.slot)
-        connection.execute(query.with_for_update(read=True)).all()
+    mine = select(component.c.slot).where(component.c.id.in_(components_of([promotion])))
+    query = select(slot.c.slot).where(slot.c.slot.in_(mine)).order_by(slot.c.slot)
+    connection.execute(query.with_for_update(read=True)).all()
 
 
 def lock(connection: Connection, slots: Sequence[int]) -> dict[int, tuple[str, int]]:
