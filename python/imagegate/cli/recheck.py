@@ -17,8 +17,8 @@ from imagegate.errors import UsageError
 
 if TYPE_CHECKING:
     from imagegate.cli.recheck_source import Done, Source
+    from imagegate.inventory.changed import Where
     from imagegate.inventory.look import Look
-    from imagegate.inventory.placed import Where
     from imagegate.inventory.store import Inventory
 
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])

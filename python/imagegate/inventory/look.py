@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
+from imagegate.inventory.changed import Where, changed
 from imagegate.inventory.covered import lacking
-from imagegate.inventory.news import changed, judged, policies
-from imagegate.inventory.placed import Placed, Where, placed
-from imagegate.inventory.standing import Known, standing
+from imagegate.inventory.judged import judged, policies
+from imagegate.inventory.placed import Placed, placed
+from imagegate.inventory.standing import Known, everything, standing
 from imagegate.inventory.upgrades import news
 from imagegate.inventory.verdicts import Verdicts
 from imagegate.model import FeedState, Vulnerability
@@ -49,9 +50,7 @@ class Look(msgspec.Struct, frozen=True):
         verdicts = self._verdicts(policies(connection) if found.numbers else {}, found.found)
         images: tuple[HitImage, ...] = ()
         if found.numbers:
-            names = [each.vulnerability for each in found.changes]
-            hit = placed(connection, found.components, found.promotions, names, where)
-            images = tuple(judged(map(self._owned, hit), verdicts))
+            images = tuple(judged(map(self._owned, placed(connection, found, where)), verdicts))
         return news(found.changes, images, self.reaches, _few((*problems, *verdicts.problems))), found.numbers
 
     def standing(self, connection: Connection, news: News, known: Known, silent: Collection[str] = ()) -> News:
@@ -59,16 +58,11 @@ class Look(msgspec.Struct, frozen=True):
 
         known: tells what components have. silent: ecosystems that it knows nothing of, which no policy lets pass.
         """
-        documents = policies(connection)
-        problems: dict[str, None] = dict.fromkeys(news.problems)
-
-        def verdicts_on(found: Sequence[Vulnerability]) -> Verdicts:
-            verdicts = self._verdicts(documents, found)
-            verdicts.problems = problems
-            return verdicts
-
-        found = standing(connection, known, verdicts_on, self._team, silent)
-        return msgspec.structs.replace(news, standing=found, problems=_few(tuple(problems)))
+        found = everything(connection, known)
+        verdicts = self._verdicts(policies(connection), found.vulnerabilities)
+        stand = standing(connection, found, verdicts, self._team, silent)
+        problems = dict.fromkeys((*news.problems, *verdicts.problems))
+        return msgspec.structs.replace(news, standing=stand, problems=_few(tuple(problems)))
 
     def _owned(self, image: Placed) -> Placed:
         if image.team:

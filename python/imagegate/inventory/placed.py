@@ -8,15 +8,14 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Integer, Select, String, cast, func, select
+from sqlalchemy import Connection, Integer, Select, String, cast, func, select
 
 from imagegate.inventory import tables
+from imagegate.inventory.changed import Changed, Where
 from imagegate.inventory.verdicts import Subject
 from imagegate.model import Distro
 
 _DECODE_DISTRO = msgspec.json.Decoder(Distro | None)
-Where = ColumnElement[bool]
-"""Which rows of the table `delta`."""
 ByComponent = Mapping[int, Sequence[int]]
 """Components, each with the places, in a list, of what they bring."""
 
@@ -38,33 +37,26 @@ class Placed(msgspec.Struct, frozen=True):
     hits: tuple[int, ...]
 
 
-def having(connection: Connection, by_component: ByComponent, components: Select[tuple[int]]) -> Iterator[Placed]:
+def holders(connection: Connection, by_component: ByComponent, components: Select[tuple[int]]) -> Iterator[Placed]:
     """Yield the images that have components. components: selects them."""
     by_variant, hits = _holding(connection, by_component, components)
     return _images(connection, hits, by_variant)
 
 
-def placed(
-    connection: Connection,
-    components: Sequence[int],
-    promotions: Sequence[int | None],
-    vulnerabilities: Sequence[str],
-    where: Where,
-) -> Iterator[Placed]:
-    """Yield the images that have what changed.
-
-    components, vulnerabilities: of each change. promotions: of whose image alone it is news, None: of all that have the
-    component. where: the changes, as they were read.
-    """
-    told = zip(components, vulnerabilities, promotions, strict=True)
-    of_all = {(number, name) for number, name, promotion in told if promotion is None}
+def placed(connection: Connection, found: Changed, where: Where) -> Iterator[Placed]:
+    """Yield the images that have what changed. where: the changes, as they were read."""
+    of_all = {
+        (component, change.vulnerability)
+        for component, promotion, change in zip(found.components, found.promotions, found.changes, strict=True)
+        if promotion is None
+    }
     by_component: dict[int, list[int]] = defaultdict(list)
     alone: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for place, (number, promotion) in enumerate(zip(components, promotions, strict=True)):
+    for place, (component, promotion) in enumerate(zip(found.components, found.promotions, strict=True)):
         if promotion is None:
-            by_component[number].append(place)
-        elif (number, vulnerabilities[place]) not in of_all:
-            alone[promotion, number].append(place)
+            by_component[component].append(place)
+        elif (component, found.changes[place].vulnerability) not in of_all:
+            alone[promotion, component].append(place)
     delta = tables.delta
     shared = select(delta.c.component).where(where, delta.c.promotion.is_(None))
     by_variant, hits = _holding(connection, by_component, shared)

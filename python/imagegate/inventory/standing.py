@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from imagegate.inventory import tables
 from imagegate.inventory.covered import images_of
-from imagegate.inventory.placed import Placed, having
+from imagegate.inventory.placed import Placed, holders
 from imagegate.inventory.verdicts import Verdicts
 from imagegate.model import Action, Vulnerability
 from imagegate.model.news import Finding, Hit, HitImage, Standing, TeamStanding
@@ -20,34 +20,42 @@ Known = Callable[[Connection, Sequence[int]], Iterable[tuple[int, dict[str, Vuln
 """Tells of components, by their numbers, what they have."""
 
 
+class Everything(msgspec.Struct, frozen=True):
+    """All that is known of the packages of all images. by_component: places in `vulnerabilities`."""
+
+    vulnerabilities: list[Vulnerability]
+    by_component: dict[int, list[int]]
+
+
+def everything(connection: Connection, known: Known) -> Everything:
+    """Collect it."""
+    finding = tables.finding
+    found = Everything([], {})
+    ids = list(connection.execute(select(finding.c.component).distinct().order_by(finding.c.component)).scalars())
+    for start in range(0, len(ids), _CHUNK):
+        for number, mine in known(connection, ids[start : start + _CHUNK]):
+            first = len(found.vulnerabilities)
+            found.by_component[number] = list(range(first, first + len(mine)))
+            found.vulnerabilities.extend(mine.values())
+    return found
+
+
 def standing(
     connection: Connection,
-    known: Known,
-    verdicts_on: Callable[[Sequence[Vulnerability]], Verdicts],
+    found: Everything,
+    verdicts: Verdicts,
     team_of: Callable[[str, str], str],
     silent: Collection[str] = (),
 ) -> Standing:
     """Evaluate every image by its policy's rules on vulnerabilities.
 
-    verdicts_on: returns what answers for findings. team_of: returns whose an image is, by its repository and record.
-    silent: ecosystems that nothing is known of, so that no image with packages of them can be said to pass.
+    verdicts: answers for what was found. team_of: returns whose an image is, by its repository and record. silent:
+    ecosystems that nothing is known of, so that no image with packages of them can be said to pass.
     """
-    vulnerabilities: list[Vulnerability] = []
-    by_component: dict[int, list[int]] = {}
-    for number, found in _known(connection, known):
-        by_component[number] = list(range(len(vulnerabilities), len(vulnerabilities) + len(found)))
-        vulnerabilities += found.values()
-    tally = _Tally(verdicts_on(vulnerabilities), vulnerabilities, team_of, images_of(connection, silent))
-    for image in having(connection, by_component, select(tables.finding.c.component).distinct()):
+    tally = _Tally(verdicts, found.vulnerabilities, team_of, images_of(connection, silent))
+    for image in holders(connection, found.by_component, select(tables.finding.c.component).distinct()):
         tally.add(image)
     return tally.standing(_all(connection))
-
-
-def _known(connection: Connection, known: Known) -> Iterator[tuple[int, dict[str, Vulnerability]]]:
-    finding = tables.finding
-    ids = list(connection.execute(select(finding.c.component).distinct().order_by(finding.c.component)).scalars())
-    for start in range(0, len(ids), _CHUNK):
-        yield from known(connection, ids[start : start + _CHUNK])
 
 
 class _Image(msgspec.Struct, frozen=True):
@@ -107,8 +115,7 @@ class _Tally:
         subject = image.subject
         answers = self._answers[self._verdicts.kind(subject)]
         for number in [each for each in image.hits if each not in answers]:
-            place, inherited = number >> 1, bool(number & 1)
-            answers.take(number, Hit(place, inherited, *self._verdicts.answer(subject, place, inherited)))
+            answers.take(number, self._verdicts.hit(subject, number))
         key = subject.repository, subject.digest
         if stopping := answers.stopping.intersection(image.hits):
             team = self._team_of(subject.repository, image.team)

@@ -28,6 +28,7 @@ from imagegate.model import (
     Vulnerability,
     VulnerabilityReport,
 )
+from imagegate.model.news import Hit
 from imagegate.policy.evaluate import evaluate
 from imagegate.policy.facts import Facts
 from imagegate.policy.mapping import CannotMatch, Name, first_mapping, is_about, parse_name
@@ -100,6 +101,11 @@ class Verdicts:
         waived = tuple(each.is_about(_NOTHING, name, digest) for name in names for each in self._scoped)
         own = (image.digest, *names) if self._vex else ()
         return image.policy, of_names, waived, own, image.distro, image.base_proved
+
+    def hit(self, image: Subject, numbered: int) -> Hit:
+        """Return a finding that hits an image. numbered: twice its place, and one more where it is inherited."""
+        place, inherited = numbered >> 1, bool(numbered & 1)
+        return Hit(place, inherited, *self.answer(image, place, inherited))
 
     def answer(self, image: Subject, change: int, inherited: bool) -> Answer:
         """Return what the image's policy makes of a changed finding; of several names the gravest counts."""

@@ -1,22 +1,21 @@
-"""From changes of components to the images that they hit, whose they are, and what clears them."""
+"""Reading what re-checks have found to be different."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from imagegate.inventory import tables
 from imagegate.inventory.model import Known
-from imagegate.inventory.placed import Placed, Where
 from imagegate.inventory.rematch import package_of
-from imagegate.inventory.verdicts import Verdicts
 from imagegate.model import Vulnerability
-from imagegate.model.news import Change, Hit, HitImage, Kind
+from imagegate.model.news import Change, Kind
 from imagegate.vulnerability.ecosystems import of_language
+
+Where = ColumnElement[bool]
+"""Which rows of the table `delta`."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -76,27 +75,3 @@ def _change(row: Any) -> Change:
         url=known.url,
         ecosystem=row.release or of_language(package_of(row)),
     )
-
-
-def judged(images: Iterable[Placed], verdicts: Verdicts) -> Iterator[HitImage]:
-    """Yield the images with what their policies make of each hit."""
-    shared: dict[tuple[object, ...], tuple[Hit, ...]] = {}
-    hits: dict[tuple[object, ...], dict[int, Hit]] = defaultdict(dict)
-    for image in images:
-        kind = verdicts.kind(image.subject)
-        key = (kind, image.hits)
-        if key not in shared:
-            mine = hits[kind]
-            for each in image.hits:
-                if each not in mine:
-                    place, inherited = each >> 1, bool(each & 1)
-                    mine[each] = Hit(place, inherited, *verdicts.answer(image.subject, place, inherited))
-            shared[key] = tuple([mine[each] for each in image.hits])
-        subject = image.subject
-        yield HitImage(subject.repository, subject.digest, subject.tags, image.team, image.base, shared[key])
-
-
-def policies(connection: Connection) -> dict[str, str]:
-    """Return the recorded documents by their keys."""
-    rows = connection.execute(select(tables.policy.c.hash, tables.policy.c.document))
-    return {row.hash: row.document for row in rows}
