@@ -12,8 +12,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column, where the tables are not made anew, by today's word."""
-    columns = {each["name"] for each in sa.inspect(op.get_bind()).get_columns("promotion")}
-    if "untagged_at" not in columns:
-        op.add_column("promotion", sa.Column("untagged_at", sa.Float))
-    op.create_index("promotion_by_digest", "promotion", ["digest"], if_not_exists=True)
+    """Add the column, and the index."""
+    op.add_column("promotion", sa.Column("untagged_at", sa.Float))
+    op.create_index("promotion_by_digest", "promotion", ["digest"])

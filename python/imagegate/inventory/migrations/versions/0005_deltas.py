@@ -12,4 +12,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the index."""
-    op.create_index("delta_by_component", "delta", ["component", "vulnerability"], if_not_exists=True)
+    op.create_index("delta_by_component", "delta", ["component", "vulnerability"])
