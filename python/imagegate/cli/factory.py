@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imagegate.errors import ConfigError, ImageNotFound, InventoryError, PolicyError, UsageError
+from imagegate.errors import ConfigError, ImageNotFound, PolicyError, UsageError
 from imagegate.model import (
     Analysis,
     ArchiveRef,
@@ -38,15 +37,13 @@ from imagegate.settings import Settings
 if TYPE_CHECKING:
     from imagegate.anchore.client import AnchoreClient
     from imagegate.build.builder import Builder
+    from imagegate.cli.keeper import InventoryKeeper
+    from imagegate.cli.owners import Owners
     from imagegate.dockerfile import Dockerfile
     from imagegate.http.client import HttpClient
     from imagegate.image.cache import BlobCache
     from imagegate.image.source import ImageSource
-    from imagegate.inventory.pending import Pending
-    from imagegate.inventory.store import Inventory
-    from imagegate.jenkins.teams import Team
     from imagegate.judge import PolicyJudge
-    from imagegate.notify.sender import Sender
     from imagegate.policy.document import PolicyBundle
     from imagegate.policy.facts import Previous
     from imagegate.policy.waivers import Waiver
@@ -441,97 +438,18 @@ class Factory:
             )
 
     @cached_property
-    def _data_directory(self) -> Path:
-        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "imagegate"
+    def keeper(self) -> InventoryKeeper:
+        """Opens the inventory."""
+        from imagegate.cli.keeper import InventoryKeeper
+
+        return InventoryKeeper(self._settings.inventory, os.environ, self._say)
 
     @cached_property
-    def pending_directory(self) -> Path:
-        """Where promotions wait that could not be recorded."""
-        return self._data_directory / "pending"
+    def owners(self) -> Owners:
+        """Knows whose images are. Raises ConfigError for a teams file that cannot be used."""
+        from imagegate.cli.owners import Owners
 
-    def inventory(self) -> Inventory:
-        """Open the inventory; what waits to be recorded is recorded. Raises InventoryError."""
-        from imagegate.inventory.pending import kept
-        from imagegate.inventory.recording import record
-        from imagegate.inventory.store import Inventory
-
-        url = self._settings.inventory.url or f"sqlite:///{self._data_directory.absolute() / 'inventory.sqlite'}"
-        inventory = Inventory(url, _inventory_password(os.environ))
-        for path, pending in kept(self.pending_directory):
-            try:
-                record(inventory, pending.promoted, state=pending.state, vulnerabilities=pending.vulnerabilities)
-            except InventoryError as error:
-                self._say(f"warning: {path} waits on: {error}")
-                continue
-            path.unlink(missing_ok=True)
-        return inventory
-
-    def record(self, pending: Pending) -> None:
-        """Record a promotion. Raises InventoryError."""
-        from imagegate.inventory.recording import record
-
-        with self.inventory() as inventory:
-            record(inventory, pending.promoted, state=pending.state, vulnerabilities=pending.vulnerabilities)
-
-    def sender(self, name: str) -> Sender:
-        """Return what sends by a channel of `notify.channels`. Raises ConfigError for one that lacks something."""
-        from imagegate.notify.secret import Secret, find, variable
-
-        settings, channel = self._settings, self._settings.notify.channels[name]
-        if channel.kind == "email":
-            from imagegate.notify.mail import Mail
-
-            password = find(name, "PASSWORD", os.environ)
-            return Mail(name, channel, password, lambda team: self._told(name, team), settings.http, settings.hosts)
-        from imagegate.notify.webhook import Webhook
-
-        url = find(name, "WEBHOOK", os.environ) or Secret(channel.url)
-        if not url:
-            hint = f"Set {variable(name, 'WEBHOOK')}, or notify.channels.{name}.url where it is no secret."
-            raise ConfigError(f"notify.channels.{name} has no URL", hint=hint)
-        secret = find(name, "SECRET", os.environ)
-        is_slack = channel.kind == "slack"
-        return Webhook(name, url, secret, settings.http, settings.hosts, clock=time.time, slack=is_slack)
-
-    def _told(self, name: str, team: str) -> tuple[str, ...]:
-        """Return the addresses that a channel tells a team's news: its owners', or the channel's own."""
-        channel = self._settings.notify.channels[name]
-        owners = self._owners.get(team, ()) if channel.owners else ()
-        return tuple(each for each in owners if "@" in each) or channel.to
-
-    @cached_property
-    def _owners(self) -> dict[str, tuple[str, ...]]:
-        """Owners by team."""
-        return {team.name: team.owners for team in self._teams}
-
-    @cached_property
-    def team_names(self) -> frozenset[str]:
-        """The teams that the teams file has."""
-        return frozenset(self._owners)
-
-    @cached_property
-    def team_of(self) -> dict[str, str]:
-        """Teams by the repositories that their images are promoted into."""
-        from imagegate.image.reference import DEFAULT_REGISTRY, parse_repository
-
-        registry = self._settings.trusted.registry or DEFAULT_REGISTRY
-        return {
-            str(parse_repository(image["to"], registry)): team.name
-            for team in self._teams
-            for repository in team.repositories
-            for image in repository.images
-        }
-
-    @cached_property
-    def _teams(self) -> tuple[Team, ...]:
-        """The teams of the file that `notify.teams` names."""
-        named = self._settings.notify.teams
-        if not named:
-            return ()
-        from imagegate.jenkins.teams import read_teams
-        from imagegate.yamlfile import load_yaml
-
-        return read_teams(load_yaml(Path(named).expanduser())).teams
+        return Owners(self._settings)
 
     def signer(self) -> Signer:
         """Return the signer. Raises ConfigError when no Notary server or no key store is set."""
@@ -548,20 +466,6 @@ class Factory:
         from imagegate.trust.notary.verifier import NotaryVerifier
 
         return NotaryVerifier(self._settings.notary, self.http, self.cache_directory / "trust")
-
-
-def _inventory_password(environ: Mapping[str, str]) -> str:
-    """Return the password of the inventory's URL, empty where none is given. Raises InventoryError."""
-    file = environ.get("IMAGEGATE_INVENTORY_PASSWORD_FILE")
-    if not file:
-        return environ.get("IMAGEGATE_INVENTORY_PASSWORD", "")
-    try:
-        return Path(file).read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InventoryError(
-            "the file that IMAGEGATE_INVENTORY_PASSWORD_FILE names cannot be read",
-            why=getattr(error, "strerror", None) or "it is no text",
-        ) from error
 
 
 def _can_be_made(directory: Path) -> bool:

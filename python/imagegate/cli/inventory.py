@@ -94,7 +94,7 @@ def import_(
         from imagegate.cli.intake import sbom_name
 
         sbom_name(name, app.settings.trusted.registry)
-    with app.factory.inventory() as opened:
+    with app.factory.keeper.open() as opened:
         restored = [_restore(opened, file) for file in exports]
         intake = Intake(app, opened)
         if catalog:
@@ -125,7 +125,7 @@ def export(app: App, file: Path | None) -> None:
     """Write the whole inventory as JSON lines, gzipped where FILE ends with .gz. Default: standard output."""
     from imagegate.inventory.export import lines
 
-    with app.factory.inventory() as opened, opened.reading() as connection:
+    with app.factory.keeper.open() as opened, opened.reading() as connection:
         tell_if_empty(app, opened)
         document = lines(connection, opened.revision, datetime.now(UTC))
         if file is None:
@@ -150,7 +150,7 @@ def remove(app: App, names: tuple[str, ...]) -> None:
     """Take images out: all of a repository, a tag's, or one by its digest. The registry is not touched."""
     from imagegate.inventory.selection import named, numbers, promotions
 
-    with app.factory.inventory() as opened:
+    with app.factory.keeper.open() as opened:
         with opened.reading() as connection:
             chosen: list[Listed] = []
             for text in names:
@@ -190,7 +190,7 @@ def prune(app: App, dry_run: bool) -> None:
             hint="Give --keep, --untagged-days or --news-days, or set inventory.keep, .untagged_days or .news_days.",
         )
     now = datetime.now(UTC).timestamp()
-    with app.factory.inventory() as opened:
+    with app.factory.keeper.open() as opened:
         with opened.reading() as connection:
             chosen = overdue(connection, keep=rules.keep, untagged_days=rules.untagged_days, now=now)
 

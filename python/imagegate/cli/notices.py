@@ -53,10 +53,12 @@ def tell_teams(app: App, inventory: Inventory, look: Look, *, again: bool = Fals
 
 def _senders(app: App) -> tuple[dict[str, Sender], list[str]]:
     """Return what sends, by channel, and what keeps other channels from it: their messages wait."""
+    from imagegate.cli.senders import sender
+
     senders, unusable = {}, []
     for name in app.settings.notify.channels:
         try:
-            senders[name] = app.factory.sender(name)
+            senders[name] = sender(name, app.settings, app.factory.owners)
         except ImagegateError as error:
             unusable.append(printable(str(error)))
     return senders, unusable

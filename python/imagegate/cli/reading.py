@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @contextmanager
 def reading(app: App) -> Iterator[Connection]:
     """Open the inventory for questions, and say where there is nothing in it."""
-    with app.factory.inventory() as opened:
+    with app.factory.keeper.open() as opened:
         tell_if_empty(app, opened)
         with opened.reading() as connection:
             yield connection
@@ -44,7 +44,7 @@ def whose(app: App, team: str) -> Whose:
     from imagegate.inventory.selection import Whose
 
     try:
-        return Whose(team, app.factory.team_of)
+        return Whose(team, app.factory.owners.team_of)
     except ConfigError as error:
         if team:
             raise
@@ -56,7 +56,7 @@ def of_nobody(app: App, connection: Connection, meant: Whose) -> tuple[str, ...]
     """Return a note where neither the inventory nor the teams file has the team."""
     from imagegate.inventory.selection import has_any
 
-    if not meant.team or meant.team in app.factory.team_names or has_any(connection, meant):
+    if not meant.team or meant.team in app.factory.owners.names or has_any(connection, meant):
         return ()
     return (f"no image, and no entry of the teams file, is of team {meant.team}",)
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from imagegate.inventory.look import Look
     from imagegate.inventory.store import Inventory
 
-_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
-_SINCE = click.option("--since", type=_MOMENT, help="Tell all that was found since then (UTC), told before or not.")
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+"""A day or a time, in UTC."""
+_SINCE = click.option("--since", type=MOMENT, help="Tell all that was found since then (UTC), told before or not.")
 _OUTPUT = click.option(
     "--output",
     "-o",
@@ -63,20 +64,20 @@ def recheck(
     part = _shard(shard) if shard else None
     from imagegate.cli.notices import tell_teams
     from imagegate.cli.reading import tell_if_empty
-    from imagegate.cli.recheck_source import source
+    from imagegate.cli.recheck_source import open_source
 
     # A run makes very many values that stay to its end: to look for cycles among them takes a tenth of it.
     gc.disable()
     ctx.call_on_close(gc.enable)
     now = time.time()
-    with source(app) as known, app.factory.inventory() as inventory:
+    with open_source(app) as source, app.factory.keeper.open() as inventory:
         tell_if_empty(app, inventory)
-        done = known.recheck(inventory, part, full=full, now=now)
-        problems = (*done.problems, *known.undecided(inventory, now))
+        done = source.recheck(inventory, part, full=full, now=now)
+        problems = (*done.problems, *source.undecided(inventory, now))
         if shard:
             return _tell_shard(app, shard, done, problems)
         look = make_look(app, now)
-        code = _report(app, inventory, look, problems, since, reports, known if full else None)
+        code = _report(app, inventory, look, problems, since, reports, source if full else None)
         told = tell_teams(app, inventory, look)
     for each in told.failures:
         click.echo(f"imagegate: {each}", err=True)
@@ -91,12 +92,12 @@ def recheck(
 def report(app: App, full: bool, since: datetime | None, outputs: tuple[str, ...]) -> int:
     """Tell what runs and shards have found that no report has told yet, or all since a time."""
     reports = _reports(outputs)
-    from imagegate.cli.recheck_source import source
+    from imagegate.cli.recheck_source import open_source
 
     now = time.time()
-    with source(app) as known, app.factory.inventory() as inventory:
-        problems = tuple(dict.fromkeys((*app.problems, *known.undecided(inventory, now))))
-        return _report(app, inventory, make_look(app, now), problems, since, reports, known if full else None)
+    with open_source(app) as source, app.factory.keeper.open() as inventory:
+        problems = tuple(dict.fromkeys((*app.problems, *source.undecided(inventory, now))))
+        return _report(app, inventory, make_look(app, now), problems, since, reports, source if full else None)
 
 
 @recheck.command()
@@ -108,7 +109,7 @@ def notify(app: App, dry_run: bool, again: bool) -> int:
     from imagegate.cli.notices import preview, tell_teams
 
     now = time.time()
-    with app.factory.inventory() as inventory:
+    with app.factory.keeper.open() as inventory:
         if dry_run:
             return preview(app, inventory, make_look(app, now))
         told = tell_teams(app, inventory, make_look(app, now), again=again)
@@ -136,7 +137,7 @@ def make_look(app: App, now: float) -> Look:
         now=now,
         waivers=app.factory.waivers(),
         vex=app.factory.vex(),
-        team_of=lambda: app.factory.team_of,
+        team_of=lambda: app.factory.owners.team_of,
     )
 
 
@@ -163,11 +164,11 @@ def _report(
     problems: Sequence[str],
     since: datetime | None,
     reports: Sequence[tuple[str, Path]],
-    known: Source | None,
+    source: Source | None,
 ) -> int:
     """Write the reports, print the news, and only then note that it was told: who dies before tells it again.
 
-    known: who says what packages have, where all images are to be evaluated.
+    source: who says what packages have, where all images are to be evaluated.
     """
     from imagegate.inventory.outbox import between, reported, unreported
     from imagegate.report import write_atomically
@@ -176,8 +177,8 @@ def _report(
     where: Where = between(since.replace(tzinfo=UTC).timestamp(), look.now) if since else unreported()
     with inventory.reading() as connection:
         news, numbers = look(connection, where, problems)
-        if known:
-            news = look.standing(connection, news, known.known(), known.silent(connection))
+        if source:
+            news = look.standing(connection, news, source.known(), source.silent(connection))
     for name, path in reports:
         write_atomically(path, render(name, news, look.reaches))
     app.answer(news, lambda: render("text", news, look.reaches).rstrip("\n"))

@@ -43,7 +43,7 @@ class Source(Protocol):
 
 
 @contextmanager
-def source(app: App) -> Iterator[Source]:
+def open_source(app: App) -> Iterator[Source]:
     """Open the one that the settings name. Raises AdvisoryError where there is no advisory database to open."""
     if app.settings.scanner == "anchore":
         from imagegate.cli.recheck_server import ServerSource

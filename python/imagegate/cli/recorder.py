@@ -87,11 +87,11 @@ class Recorder:
         found = self._of_servers or [each for judgement in judgements for each in judgement.vulnerabilities]
         pending = Pending(promoted, state, tuple(dict.fromkeys(found)) if state[0] else ())
         try:
-            self._app.factory.record(pending)
+            self._app.factory.keeper.record(pending)
         except (ImagegateError, ImportError) as error:
             if self._settings.required:
                 return InventoryError("the promotion could not be recorded", why=str(error), hint=_AGAIN)
-            kept = keep(pending, self._app.factory.pending_directory)
+            kept = keep(pending, self._app.factory.keeper.pending_directory)
             what = f"it is kept in {kept}, and the next run records it" if kept else "it could not be kept either"
             self._app.say(f"warning: the promotion is not in the inventory: {error}; {what}")
         return None

@@ -30,19 +30,24 @@ _EVERYWHERE = ("config", "quiet")
 def recheck_images(invocation: Invocation, handed: Handed, directory: Path) -> StepResult:
     """Run one call of the step. directory: its own; what other calls leave, and are left, is there."""
     check(invocation)
-    _check_formats(invocation)
+    _check_report(invocation)
     return _Call(invocation, handed, directory).run()
 
 
-def _check_formats(invocation: Invocation) -> None:
+def _check_report(invocation: Invocation) -> None:
     """Raise UsageError for what the report would be refused for, when all else is done."""
-    from imagegate.report.news import FORMATS
+    import click
+
+    from imagegate.cli.recheck import MOMENT
+    from imagegate.report.news import check_format
 
     for name in invocation.values.get("outputs") or {}:
-        if name not in FORMATS:
-            raise UsageError(
-                f"recheckImages: outputs: a re-check is not written as {name!r}", hint=f"Formats: {', '.join(FORMATS)}."
-            )
+        check_format(name)
+    if since := invocation.text("since"):
+        try:
+            MOMENT.convert(since, None, None)
+        except click.BadParameter as error:
+            raise UsageError("recheckImages: `since` must be a day or a time in UTC", why=error.message) from None
 
 
 class _Call:

@@ -119,13 +119,13 @@ class Inventory:
 
 def untangled(work: Callable[[], _Done]) -> _Done:
     """Do a transaction, and again where PostgreSQL ended it because it and another waited for each other."""
-    for attempt in range(1, _ATTEMPTS + 1):
+    for _ in range(_ATTEMPTS - 1):
         try:
             return work()
         except InventoryError as error:
-            if attempt == _ATTEMPTS or not deadlocked(error):
+            if not deadlocked(error):
                 raise
-    raise AssertionError
+    return work()
 
 
 def deadlocked(error: InventoryError) -> bool:

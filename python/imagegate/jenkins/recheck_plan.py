@@ -19,8 +19,6 @@ REPORT = "report"
 SHARDS = "recheckImages, a shard"
 """In the library's table: which credentials a shard may be given."""
 MOST = 256
-_SINCE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}Z?)?)?")
-_MOMENTS = "Such as 2026-11-24 or 2026-11-24T06:00."
 _SHARD = re.compile(r"([1-9]\d{0,2})/([1-9]\d{0,2})")
 _OF_SHARDS = ("full", "config", "quiet", "install", "anchoreCredentials", "inventoryPassword")
 _OF_ALL = ("only", "shards", "update", "stashAdvisories", "agent")
@@ -59,9 +57,6 @@ def check(invocation: Invocation) -> None:
         raise UsageError(f"recheckImages: shards must be a number from 1 to {MOST}, not {shards}")
     if only and "shards" in invocation.values:
         raise UsageError("recheckImages: only is one part, shards are all: give one of them")
-    since = invocation.text("since")
-    if since and not _SINCE.fullmatch(since):
-        raise UsageError(f"recheckImages: `since` must be a day or a time in UTC, not {since!r}", hint=_MOMENTS)
     if only and only != REPORT:
         shard_of(only)
         if "since" in invocation.values or invocation.values.get("outputs"):

@@ -45,10 +45,15 @@ FORMATS = ("html", "json", "junit", "markdown", "text")
 """What `imagegate recheck --output FORMAT=FILE` can write."""
 
 
-def render(name: str, news: News, reaches: Reaches) -> str:
-    """Return a report in one of FORMATS. Raises UsageError for another."""
+def check_format(name: str) -> None:
+    """Raise UsageError for what is not one of FORMATS."""
     if name not in FORMATS:
         raise UsageError(f"--output: a re-check is not written as {name!r}", hint=f"Formats: {', '.join(FORMATS)}.")
+
+
+def render(name: str, news: News, reaches: Reaches) -> str:
+    """Return a report in one of FORMATS. Raises UsageError for another."""
+    check_format(name)
     renderer: Renderer = import_module(f"imagegate.report.news_{name}").render
     return renderer(news, reaches)
 
