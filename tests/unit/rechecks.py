@@ -15,6 +15,18 @@ from imagegate.cli.app import App
 from imagegate.cli.main import attempt
 from tests.unit.test_inventory import Fleet
 
+
+def _rule(severity: str, action: str, comparison: str) -> dict[str, Any]:
+    params = {"package_type": "all", "severity_comparison": comparison, "severity": severity}
+    return {
+        "id": severity,
+        "gate": "vulnerabilities",
+        "trigger": "package",
+        "action": action,
+        "params": [{"name": name, "value": value} for name, value in params.items()],
+    }
+
+
 POLICY: dict[str, Any] = {
     "id": "p",
     "name": "p",
@@ -25,28 +37,8 @@ POLICY: dict[str, Any] = {
             "name": "rules",
             "version": "1_0",
             "rules": [
-                {
-                    "id": "high",
-                    "gate": "vulnerabilities",
-                    "trigger": "package",
-                    "action": "STOP",
-                    "params": [
-                        {"name": "package_type", "value": "all"},
-                        {"name": "severity_comparison", "value": ">="},
-                        {"name": "severity", "value": "high"},
-                    ],
-                },
-                {
-                    "id": "medium",
-                    "gate": "vulnerabilities",
-                    "trigger": "package",
-                    "action": "WARN",
-                    "params": [
-                        {"name": "package_type", "value": "all"},
-                        {"name": "severity_comparison", "value": "="},
-                        {"name": "severity", "value": "medium"},
-                    ],
-                },
+                _rule("high", "STOP", ">="),
+                _rule("medium", "WARN", "="),
             ],
         }
     ],
