@@ -70,16 +70,15 @@ def _holding(
 ) -> tuple[dict[int, str], _Hits]:
     """Return what each variant holds, by names, and what these bring."""
     member, held = tables.bucket_component, tables.variant_bucket
-    hit = member.c.component.in_(components)
-    by_bucket: dict[int, list[int]] = defaultdict(list)
-    for number, bucket in connection.execute(select(member.c.component, member.c.bucket).where(hit)).all():
-        by_bucket[bucket] += by_component.get(number, ())
-    buckets = select(member.c.bucket).where(hit)
     # One row a variant: to make a hundred thousand rows of what SQL can join takes a tenth of a second.
-    numbered = cast(2 * held.c.bucket + cast(held.c.inherited, Integer), String)
-    holding = select(held.c.variant, func.aggregate_strings(numbered, " "))
-    rows = connection.execute(holding.where(held.c.bucket.in_(buckets)).group_by(held.c.variant)).all()
-    return {row[0]: row[1] for row in rows}, _Hits(by_bucket)
+    numbered = cast(2 * member.c.component + cast(held.c.inherited, Integer), String)
+    rows = connection.execute(
+        select(held.c.variant, func.aggregate_strings(numbered, " "))
+        .join(member, member.c.bucket == held.c.bucket)
+        .where(member.c.component.in_(components))
+        .group_by(held.c.variant)
+    ).all()
+    return {row[0]: row[1] for row in rows}, _Hits(by_component)
 
 
 def _add_alone(
@@ -107,18 +106,18 @@ def _add_alone(
 
 
 class _Hits(dict[str, tuple[int, ...]]):
-    """What a bucket's number, doubled and one more where it is inherited, brings: the same of places of changes.
+    """What a component's number, doubled and one more where it is inherited, brings: the same of places of changes.
 
     Other names are given with what they bring.
     """
 
-    def __init__(self, by_bucket: Mapping[int, Sequence[int]]) -> None:
+    def __init__(self, by_component: ByComponent) -> None:
         super().__init__()
-        self._by_bucket = by_bucket
+        self._by_component = by_component
 
     def __missing__(self, numbered: str) -> tuple[int, ...]:
-        bucket, inherited = divmod(int(numbered), 2)
-        self[numbered] = found = tuple(2 * place + inherited for place in self._by_bucket.get(bucket, ()))
+        component, inherited = divmod(int(numbered), 2)
+        self[numbered] = found = tuple(2 * place + inherited for place in self._by_component.get(component, ()))
         return found
 
 
