@@ -43,8 +43,9 @@ def whose(app: App, team: str) -> Whose:
     """
     from imagegate.inventory.selection import Whose
 
+    owners = app.factory.owners
     try:
-        return Whose(team, app.factory.owners.team_of)
+        return Whose(team, owners.team_of)
     except ConfigError as error:
         if team:
             raise

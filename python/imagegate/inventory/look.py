@@ -113,7 +113,8 @@ def undecided(
     ]
     if not missing_passes:
         problems += [
-            f"images have packages of {name}, and the advisory database has nothing on them"
+            f"images have packages of {name}, and the advisory database has nothing on them; `imagegate db update` "
+            "fetches what there is, policy.missing_advisories says whether they pass"
             for name in without
             if name not in old
         ]
